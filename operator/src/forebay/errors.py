@@ -1,0 +1,77 @@
+"""The control plane's errors. Adapters translate third-party errors into these once, chained and cut short.
+
+    ForebayError
+    ├── KubeError             what the API said: status code, reason, message
+    │   ├── NotFound          404
+    │   ├── AlreadyExists     409 on create
+    │   ├── Conflict          409: another field manager, or a stale resourceVersion
+    │   ├── Invalid           422 (and 400, and 500 «typed patch»): the object is wrong, with field causes
+    │   ├── Forbidden         401, 403
+    │   └── Unavailable       429, 5xx, no connection: worth a retry
+    ├── SpecError             a file or object given by the user is wrong, every error with its field path
+    └── PlaneBusy             another process owns this state folder
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ForebayError(Exception):
+    """Base of all errors that Forebay's control plane raises on purpose."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One thing wrong with an object: its field path (`spec.train.params.epochs`) and what is wrong."""
+
+    field: str
+    message: str
+
+
+class KubeError(ForebayError):
+    """An answer of the Kubernetes API that is not a success."""
+
+    def __init__(self, code: int, reason: str, message: str, causes: Sequence[Cause] = ()) -> None:
+        self.code = code
+        self.reason = reason
+        self.message = message if len(message) <= 512 else message[:511] + "…"
+        self.causes = tuple(causes)
+        super().__init__(f"{code} {reason}: {self.message}")
+
+
+class NotFound(KubeError):  # noqa: N818 - the API's own words
+    """404."""
+
+
+class AlreadyExists(KubeError):  # noqa: N818
+    """409 on create."""
+
+
+class Conflict(KubeError):  # noqa: N818
+    """409: another field manager owns a field, or the resourceVersion is stale."""
+
+
+class Invalid(KubeError):  # noqa: N818
+    """The object is refused: permanent until somebody edits it."""
+
+
+class Forbidden(KubeError):  # noqa: N818
+    """401 or 403; the message names verb and resource."""
+
+
+class Unavailable(KubeError):  # noqa: N818
+    """The API cannot answer now: worth a retry with back-off."""
+
+
+class SpecError(ForebayError):
+    """User input is wrong; nothing was created. `causes` lists every error."""
+
+    def __init__(self, causes: Sequence[Cause]) -> None:
+        self.causes = tuple(causes)
+        super().__init__("; ".join(f"{c.field}: {c.message}" for c in causes))
+
+
+class PlaneBusy(ForebayError):  # noqa: N818
+    """Another process runs the embedded plane of this state folder."""

@@ -1,0 +1,167 @@
+"""The contract between control plane and data plane: stage document, exit codes, progress and result.
+
+Imported by both planes, so it is standard library only and does no I/O on import. The control plane
+writes a stage document and reads a result; a stage does the reverse. Neither side may grow a second
+channel: whatever a stage has to say leaves through `Result` or `Progress`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+VERSION = 1
+
+Stage = Literal["probe", "ingest", "preprocess", "train", "evaluate", "publish", "predict"]
+STAGES: tuple[Stage, ...] = ("ingest", "preprocess", "train", "evaluate", "publish", "predict")
+"""The stages of a run that are Jobs, in order. `deploy` follows them and is the reconciler's own."""
+
+# Exit codes (sysexits.h where it has a name). podFailurePolicy is rendered from this table.
+EXIT_OK = 0
+EXIT_DATA = 65  # EX_DATAERR: the data is bad; a retry reads the same data
+EXIT_RETRY = 75  # EX_TEMPFAIL: a dependency is down; worth a retry
+EXIT_CONFIG = 78  # EX_CONFIG: the spec is wrong; a retry reads the same spec
+EXIT_PREEMPTED = 143  # SIGTERM: the work was saved and may go on elsewhere
+EXIT_FINAL = (EXIT_DATA, EXIT_CONFIG)
+
+# Where things are mounted in a pod. Every path below goes through `mounted()`.
+STAGE_FILE = "/etc/forebay/stage/stage.json"
+SECRETS_DIR = "/etc/forebay/secrets"  # one folder per DataStore: <name>/username, <name>/password …
+RESULT_FILE = "/dev/termination-log"  # Kubernetes shows its first 4,096 bytes as the termination message
+RESULT_LIMIT = 4096  # bytes
+ROOT_ENV = "FOREBAY_ROOT"
+PROGRESS_ENV = "FOREBAY_PROGRESS"  # a file path to append JSON lines to, or an http(s) URL to post them to
+
+
+def mounted(path: str) -> Path:
+    """The real place of a path that a pod template mounts.
+
+    In a container that is the path itself. The embedded plane starts pods as plain processes and
+    names the folder that stands for the container's root in ``FOREBAY_ROOT``.
+    """
+    root = os.environ.get(ROOT_ENV)
+    return Path(root, path.lstrip("/")) if root else Path(path)
+
+
+@dataclass(frozen=True)
+class StoreRef:
+    """A DataStore as a stage sees it: what it is and where its credentials are mounted."""
+
+    name: str
+    type: str  # embedded | files | cassandra | …
+    settings: Mapping[str, Any] = field(default_factory=dict)  # the DataStore's block of that type
+    limits: Mapping[str, Any] = field(default_factory=dict)  # rowsPerSecond, maxConcurrency
+    secrets: str | None = None  # folder with one file per key of the Secret, below SECRETS_DIR
+
+
+@dataclass(frozen=True)
+class RunRef:
+    """The PipelineRun that a stage belongs to."""
+
+    name: str
+    uid: str
+    namespace: str
+    pipeline: str
+    trigger: str = "spec"
+
+
+@dataclass(frozen=True)
+class StageDocument:
+    """All that a stage is told. `spec` is the run's immutable copy of the pipeline's spec."""
+
+    stage: Stage
+    run: RunRef
+    spec: Mapping[str, Any]
+    stores: Mapping[str, StoreRef]
+    workspace: str  # name of the store (a key of `stores`) that holds hand-over data and checkpoints
+    model_version: str | None = None  # predict: the name of the ModelVersion just published
+    artifact: Mapping[str, str] | None = None  # predict: {"store", "key", "digest"}
+    baseline: Mapping[str, Any] | None = None  # evaluate: {"version", "store", "key", "digest"} of Production
+    version: int = VERSION
+
+    def to_json(self) -> str:
+        """Canonical text: equal documents are equal bytes, so a hash of it names the ConfigMap."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> StageDocument:
+        """Reads what `to_json` wrote; raises ValueError for another version of the contract."""
+        raw = json.loads(text)
+        if raw.get("version") != VERSION:
+            raise ValueError(f"stage document version {raw.get('version')!r}, this image reads {VERSION}")
+        raw["run"] = RunRef(**raw["run"])
+        raw["stores"] = {name: StoreRef(**ref) for name, ref in raw["stores"].items()}
+        return cls(**raw)
+
+    @property
+    def prefix(self) -> str:
+        """Where this run's blobs live in the workspace store: a key prefix, never shared by two runs."""
+        return f"runs/{self.run.uid}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage is; names follow KEP-2779. `metrics` holds the newest value of each."""
+
+    step: str
+    percent: float | None = None  # 0 … 100
+    eta_seconds: float | None = None
+    rows: int | None = None
+    total_rows: int | None = None
+    rows_per_second: float | None = None
+    epoch: int | None = None
+    epochs: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps({k: v for k, v in asdict(self).items() if v not in (None, {})})
+
+    @classmethod
+    def from_json(cls, line: str) -> Progress:
+        """Reads one line; unknown keys are ignored so that a newer stage may say more."""
+        known = {k: v for k, v in json.loads(line).items() if k in cls.__dataclass_fields__}
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage leaves behind: its termination message.
+
+    A failed stage sets `reason` (a word of the API's reason list) and `message`. `detail` is the stage's
+    own: `digest`, `key`, `signature`, `snapshot` from publish; `version` and `metrics` of the
+    baseline from evaluate; `serverVersion` from probe.
+    """
+
+    rows: Mapping[str, int] = field(default_factory=dict)  # {"read": …, "written": …, "train": …}
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+    message: str | None = None
+
+    def encode(self) -> str:
+        """At most RESULT_LIMIT bytes of text: plain JSON, or compressed when it is longer than that."""
+        text = json.dumps({k: v for k, v in asdict(self).items() if v not in (None, {})}, sort_keys=True)
+        if len(text.encode()) <= RESULT_LIMIT:
+            return text
+        packed = "z:" + base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+        if len(packed) > RESULT_LIMIT:
+            raise ValueError(f"a stage's result has {len(packed)} bytes, at most {RESULT_LIMIT} fit")
+        return packed
+
+    @classmethod
+    def decode(cls, text: str) -> Result:
+        """Reads what `encode` wrote; raises ValueError when it is neither form."""
+        if text.startswith("z:"):
+            try:
+                text = zlib.decompress(base64.b85decode(text[2:])).decode()
+            except (ValueError, zlib.error) as error:
+                raise ValueError(f"not a stage result: {error}") from error
+        raw = json.loads(text)
+        return cls(**{k: v for k, v in raw.items() if k in cls.__dataclass_fields__})
