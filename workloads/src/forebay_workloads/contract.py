@@ -18,9 +18,10 @@ from typing import Any, Literal
 
 VERSION = 1
 
-Stage = Literal["probe", "ingest", "preprocess", "train", "evaluate", "publish", "predict"]
+Stage = Literal["probe", "ingest", "preprocess", "train", "evaluate", "publish", "predict", "report"]
 STAGES: tuple[Stage, ...] = ("ingest", "preprocess", "train", "evaluate", "publish", "predict")
-"""The stages of a run that are Jobs, in order. `deploy` follows them and is the reconciler's own."""
+"""The stages of a run that are Jobs, in order. `deploy` follows them and is the reconciler's own; then
+comes `report`, a Job again, also for a failed run. `probe` belongs to a DataStore, not to a run."""
 
 # Exit codes (sysexits.h where it has a name). podFailurePolicy is rendered from this table.
 EXIT_OK = 0
@@ -33,6 +34,7 @@ EXIT_FINAL = (EXIT_DATA, EXIT_CONFIG)
 # Where things are mounted in a pod. Every path below goes through `mounted()`.
 STAGE_FILE = "/etc/forebay/stage/stage.json"
 SECRETS_DIR = "/etc/forebay/secrets"  # one folder per DataStore: <name>/username, <name>/password …
+SERVE_FILE = "/etc/forebay/serve/serve.json"
 RESULT_FILE = "/dev/termination-log"  # Kubernetes shows its first 4,096 bytes as the termination message
 RESULT_LIMIT = 4096  # bytes
 ROOT_ENV = "FOREBAY_ROOT"
@@ -47,6 +49,15 @@ def mounted(path: str) -> Path:
     """
     root = os.environ.get(ROOT_ENV)
     return Path(root, path.lstrip("/")) if root else Path(path)
+
+
+def port(name: str, default: int) -> int:
+    """The port to listen on for the container port `name`.
+
+    Pods have addresses of their own; processes of the embedded plane share one, so it hands out ports in
+    ``FOREBAY_PORT_<NAME>``.
+    """
+    return int(os.environ.get(f"FOREBAY_PORT_{name.upper()}", default))
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,7 @@ class StageDocument:
     model_version: str | None = None  # predict: the name of the ModelVersion just published
     artifact: Mapping[str, str] | None = None  # predict: {"store", "key", "digest"}
     baseline: Mapping[str, Any] | None = None  # evaluate: {"version", "store", "key", "digest"} of Production
+    status: Mapping[str, Any] | None = None  # report: the run's status so far
     version: int = VERSION
 
     def to_json(self) -> str:
@@ -103,6 +115,34 @@ class StageDocument:
     def prefix(self) -> str:
         """Where this run's blobs live in the workspace store: a key prefix, never shared by two runs."""
         return f"runs/{self.run.uid}"
+
+
+@dataclass(frozen=True)
+class ServeDocument:
+    """All that a serving pod is told; mounted at SERVE_FILE."""
+
+    deployment: str  # the ModelDeployment's name: {name} in /v2/models/{name}
+    model: str
+    model_version: str  # the ModelVersion's name, stamped into every answer
+    store: StoreRef  # where the artefact lies
+    key: str  # the artefact's blob key prefix
+    digest: str  # "sha256:…": a pod that loads anything else must not become ready
+    recipe: str
+    rest: Mapping[str, Any] = field(default_factory=dict)  # the spec's `rest` block
+    version: int = VERSION
+
+    def to_json(self) -> str:
+        """Canonical text, as for the stage document."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> ServeDocument:
+        """Reads what `to_json` wrote; raises ValueError for another version of the contract."""
+        raw = json.loads(text)
+        if raw.get("version") != VERSION:
+            raise ValueError(f"serve document version {raw.get('version')!r}, this image reads {VERSION}")
+        raw["store"] = StoreRef(**raw["store"])
+        return cls(**raw)
 
 
 @dataclass(frozen=True)

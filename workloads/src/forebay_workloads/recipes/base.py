@@ -103,5 +103,8 @@ class Recipe(Protocol):
     def export(self, model: Model) -> Artifact:
         """Deterministic: the same model gives the same bytes."""
 
+    def load(self, files: Mapping[str, bytes]) -> Model:
+        """The inverse of `export`: rebuilds the model from a published artefact's files."""
+
     def predict(self, model: Model, data: Data, spec: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
         """The rows of `predict:` (top-N lists, scores), without model_version and scored_at."""

@@ -1,0 +1,54 @@
+"""What every plan takes and gives. Pure data: built by reconcile/gather.py, carried out by reconcile/execute.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from forebay_workloads.contract import Progress
+
+from forebay.kube.port import Obj, Ref
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything a decision may look at, read before it is made.
+
+    `children` carry the label forebay.dev/owner-uid of `object` (ConfigMaps, Jobs, Pods, Deployments,
+    Services, runs). `related` are referenced objects (DataStores, ModelVersions, Secrets without data, …);
+    a missing reference is there as None. `log_tail` holds the last lines of a failed pod's log by pod name.
+    """
+
+    object: Obj
+    now: datetime  # UTC; plans have no clock of their own
+    children: tuple[Obj, ...] = ()
+    related: Mapping[Ref, Obj | None] = field(default_factory=dict)
+    progress: Progress | None = None
+    log_tail: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Event:
+    """An Event to record once the status is written."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, in this order: create, apply, delete, write status, record events, come back.
+
+    `create` is for names that must not be shared (runs, model versions): when the name is taken the whole
+    pass is repeated from a fresh gather. `status` None leaves the status alone.
+    """
+
+    create: tuple[Obj, ...] = ()
+    apply: tuple[Obj, ...] = ()
+    delete: tuple[Ref, ...] = ()
+    status: Mapping[str, Any] | None = None
+    events: tuple[Event, ...] = ()
+    requeue_after: float | None = None  # seconds

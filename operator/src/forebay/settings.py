@@ -1,0 +1,26 @@
+"""Settings of the control plane: what the same reconciler is told about where it runs. Built once at start-up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from forebay_workloads.contract import StoreRef
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Each with its unit and default; plans and manifests read these and nothing of the environment."""
+
+    plane: str = "cluster"  # "cluster" or "embedded": only for fields that one of them cannot honour
+    train_image: str = "ghcr.io/forebay/train:0.1.0"  # every stage but serving
+    serve_image: str = "ghcr.io/forebay/serve:0.1.0"
+    state_dir: str = "/var/lib/forebay"  # where `embedded: {}` stores live: a folder here, a claim's mount there
+    workspace: StoreRef | None = None  # hand-over between stages; None: the pipeline's own publish store
+    probe_interval: float = 300.0  # seconds between probes of a reachable DataStore
+    status_interval: float = 5.0  # seconds between status writes that only carry progress
+    retry_base: float = 1.0  # seconds; back-off of a failing reconcile, doubled to retry_cap
+    retry_cap: float = 60.0
+    log_tail: int = 20  # last lines of a failed pod that go into the run's message
+    service_port: int = 80  # port of a ModelDeployment's Service; the embedded plane asks for 3000
+    workers: int = 8  # keys reconciled at the same time
+    labels: dict[str, str] = field(default_factory=dict)  # added to every child
