@@ -1,0 +1,46 @@
+# `make help` lists every target. The same commands run locally and in CI.
+VENV ?= .venv
+BIN := $(VENV)/bin
+STATE ?= .forebay
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test verify fix generate lock bench-recommendation nightly clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 26
+
+setup: $(VENV)/.ready ## .venv/ with everything a developer needs, `forebay` on its path
+
+$(VENV)/.ready: requirements/dev.txt operator/pyproject.toml workloads/pyproject.toml scripts/setup.sh scripts/install_torch.sh
+	@VENV=$(VENV) bash scripts/setup.sh
+	@touch $@
+
+demo: setup ## MovieLens from a file to a served model on this machine, no cluster
+	@bash scripts/demo.sh $(STATE)
+
+test: setup ## every test that needs no cluster, with coverage of the pure parts
+	@bash scripts/test.sh
+
+verify: setup ## format, lint, types, layers, generated files, spelling, sizes
+	@bash scripts/verify.sh
+
+fix: setup ## what a tool can mend by itself
+	ruff check --fix -q . ; ruff format -q .
+	$(MAKE) generate
+
+generate: setup ## CRDs, the chart's copies and the reference docs, from the types
+	python -m forebay.api.crdgen
+	python -m forebay.cli.docs
+
+lock: setup ## hashed requirement locks, after a change of a pyproject
+	bash scripts/lock.sh
+
+bench-recommendation: setup ## RMSE on MovieLens-100k, three seeds, and its time
+	python benchmarks/recommendation/run.py
+
+nightly: setup ## what is too long for every change
+	pytest -q -m nightly tests
+
+clean: ## the environment and all local state
+	rm -rf $(VENV) .forebay .coverage* .mypy_cache .ruff_cache

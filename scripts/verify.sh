@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Every static gate, each named as it runs; all run, then the exit code says whether one failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+failed=()
+gate() {
+  local name="$1"; shift
+  if out="$("$@" 2>&1)"; then echo "ok    $name"; else echo "FAIL  $name"; echo "$out" | tail -n 40 | sed 's/^/      /'; failed+=("$name"); fi
+}
+gate "format"            ruff format --check -q .
+gate "lint"              ruff check -q .
+gate "types"             mypy
+gate "layers"            lint-imports
+gate "sizes"             python scripts/sizes.py
+gate "generated CRDs"    python -m forebay.api.crdgen --check
+gate "generated docs"    python -m forebay.cli.docs --check
+gate "paths in docs"     python scripts/docpaths.py
+gate "no addresses"      bash -c '! grep -rnE "(index-url|find-links|https?://[a-z.]*(pypi|pythonhosted|mirror|registry))" requirements/'
+gate "YAML"              yamllint -s -c .yamllint.yaml examples kind-config.yaml crds
+gate "spelling"          codespell operator/src workloads/src tests docs README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md
+gate "shell"             shellcheck scripts/setup.sh scripts/install_torch.sh scripts/lock.sh scripts/test.sh scripts/verify.sh scripts/demo.sh .ci/run
+gate "dependencies"      bash -c 'cd operator && deptry src -q && cd ../workloads && deptry src -q'
+[ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}" >&2; exit 1; }
