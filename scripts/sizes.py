@@ -20,13 +20,20 @@ def too_long(path: Path) -> list[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             size = (node.end_lineno or node.lineno) - node.lineno + 1
             if size > FUNCTION_LIMIT:
-                found.append(f"{path}:{node.lineno} {node.name}: {size} lines, at most {FUNCTION_LIMIT}")
+                found.append(
+                    f"{path}:{node.lineno} {node.name}: {size} lines, at most {FUNCTION_LIMIT}"
+                )
     return found
 
 
 def main() -> int:
     """Prints what is too long; the exit code says whether anything is."""
-    found = [line for root in ROOTS for path in sorted(Path(root).rglob("*.py")) for line in too_long(path)]
+    found = [
+        line
+        for root in ROOTS
+        for path in sorted(Path(root).rglob("*.py"))
+        for line in too_long(path)
+    ]
     print("\n".join(found))
     return bool(found)
 

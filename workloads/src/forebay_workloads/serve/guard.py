@@ -9,6 +9,8 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import orjson
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -27,12 +29,8 @@ _INDEX = """<!DOCTYPE html>
 """
 
 
-class _TooLarge(Exception):  # noqa: N818 - control flow inside this module
-    """The body went over the limit while it was read."""
-
-
 class Guard:
-    """Wraps the service: body limit (413), media type (415), `/` and `/docs.json`."""
+    """Wraps the service: body limit (413), media type (415), JSON (400), `/` and `/docs.json`."""
 
     def __init__(self, app: App, openapi: dict[str, Any], max_body: int = MAX_BODY) -> None:
         self._app = app
@@ -56,33 +54,43 @@ class Guard:
             await _send(send, 200, *page)
         elif REFUSED_TYPE in headers.get(b"content-type", b"").lower():
             await _refuse(send, 415, "this content type is not accepted; send application/json")
-        elif int(headers.get(b"content-length") or 0) > self._max_body:
-            await _refuse(send, 413, f"the body is larger than {self._max_body} bytes")
+        elif scope["method"] == "POST":
+            await self._post(scope, receive, send)
         else:
-            await self._limited(scope, receive, send)
+            await self._app(scope, receive, send)
 
-    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on, counting the bytes of a body that did not say its length."""
-        seen, started = 0, False
-
-        async def counted() -> MutableMapping[str, Any]:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._max_body:
-                raise _TooLarge
-            return message
-
-        async def noted(message: MutableMapping[str, Any]) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
+    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Reads the body before BentoML does: a length that lies and a body that is no JSON end here."""
+        body = await self._read(receive)
+        if body is None:
+            await _refuse(send, 413, f"the body is larger than {self._max_body} bytes")
+            return
         try:
-            await self._app(scope, counted, noted)
-        except _TooLarge:
-            if not started:
-                await _refuse(send, 413, f"the body is larger than {self._max_body} bytes")
+            orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            await _refuse(send, 400, f"the body is not JSON: {error}")
+            return
+        message: MutableMapping[str, Any] | None = {"type": "http.request", "body": body}
+
+        async def replay() -> MutableMapping[str, Any]:
+            nonlocal message
+            first, message = message, None
+            return first if first is not None else await receive()
+
+        await self._app(scope, replay, send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The whole body, or None when it is over the limit."""
+        parts, size = [], 0
+        while True:
+            message = await receive()
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._max_body:
+                return None
+            parts.append(part)
+            if not message.get("more_body"):
+                return b"".join(parts)
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:
