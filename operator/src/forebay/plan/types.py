@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from forebay_workloads.contract import Progress
-
 from forebay.kube.port import Obj, Ref
+from forebay_workloads.contract import Progress
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,89 @@
+"""A DataStore as a pod sees it: the contract's StoreRef, and its Secrets as files. Values are never read.
+
+Called by the builders of stage, serve and probe documents and of their pods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from forebay.kube.port import Obj
+from forebay.manifests.labels import BASE_DIR, annotations_of
+from forebay.manifests.names import child_name
+from forebay.settings import Settings
+from forebay_workloads.contract import SECRETS_DIR, StoreRef
+
+
+def store_ref(datastore: Obj, settings: Settings) -> StoreRef:
+    """What a stage is told about a DataStore: absolute addresses, and where its credentials are mounted."""
+    name, spec = datastore["metadata"]["name"], datastore["spec"]
+    kind = spec["type"]
+    block = dict(spec.get(kind) or {})
+    if spec.get("tls"):
+        block["tls"] = dict(spec["tls"])
+    return StoreRef(
+        name=name,
+        type=kind,
+        settings=_absolute(kind, block, datastore, settings),
+        limits=dict(spec.get("limits") or {}),
+        secrets=f"{SECRETS_DIR}/{name}" if _sources(spec) else None,
+    )
+
+
+def _absolute(
+    kind: str, block: dict[str, Any], datastore: Obj, settings: Settings
+) -> dict[str, Any]:
+    """Settings with no relative address left: the pod's working folder must not matter."""
+    if kind == "embedded" and not block.get("path"):
+        name = f"{datastore['metadata']['name']}.db"
+        return {**block, "path": str(PurePosixPath(settings.state_dir) / "stores" / name)}
+    if kind == "files":
+        base = annotations_of(datastore).get(BASE_DIR, settings.state_dir)
+        return {**block, "url": absolute_url(str(block.get("url", "")), base)}
+    return block
+
+
+def absolute_url(url: str, base: str) -> str:
+    """A URL as it is; a relative path joined to the folder `base`."""
+    return url if "://" in url else str(PurePosixPath(base) / url)
+
+
+def secret_volumes(datastores: Iterable[Obj]) -> tuple[list[Obj], list[Obj]]:
+    """Volumes and mounts that show each DataStore's Secrets below SECRETS_DIR/<datastore>/, one file per key."""
+    volumes: list[Obj] = []
+    mounts: list[Obj] = []
+    for store in datastores:
+        sources = _sources(store["spec"])
+        if not sources:
+            continue
+        name = child_name("secret", store["metadata"]["name"])
+        volumes.append({"name": name, **_volume(sources)})
+        path = f"{SECRETS_DIR}/{store['metadata']['name']}"
+        mounts.append({"name": name, "mountPath": path, "readOnly": True})
+    return volumes, mounts
+
+
+def secret_names(datastore: Obj) -> list[str]:
+    """Names of the Secrets that a DataStore needs."""
+    return [source["name"] for source in _sources(datastore["spec"])]
+
+
+def _sources(spec: Mapping[str, Any]) -> list[Obj]:
+    auth = (spec.get("auth") or {}).get("secretRef")
+    ca = (spec.get("tls") or {}).get("caSecretRef")
+    sources: list[Obj] = [{"name": auth["name"]}] if auth else []
+    if ca:
+        key = ca.get("key", "ca.crt")
+        sources.append({"name": ca["name"], "items": [{"key": key, "path": "ca.crt"}]})
+    return sources
+
+
+def _volume(sources: list[Obj]) -> Obj:
+    """One Secret is a plain volume; two share a folder through a projected one."""
+    if len(sources) > 1:
+        return {"projected": {"sources": [{"secret": source} for source in sources]}}
+    (only,) = sources
+    items = {"items": only["items"]} if "items" in only else {}
+    return {"secret": {"secretName": only["name"], **items}}
