@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol, Self
 
 import pyarrow as pa
 
-BATCH_ROWS = 65_536  # rows of a record batch unless the caller asks for less: 16 MiB at 256 bytes a row
+BATCH_ROWS = (
+    65_536  # rows of a record batch unless the caller asks for less: 16 MiB at 256 bytes a row
+)
 CHUNK_BYTES = 1 << 20  # a blob's chunk in stores without large values
 
 Row = Mapping[str, Any]
@@ -46,7 +48,9 @@ class Snapshot:
     strength: Literal["Pinned", "Horizon", "None"]
     rows: int | None = None  # known beforehand, or None
     digest: str | None = None  # "sha256:…" of the content, where it is known without a scan
-    at: Mapping[str, Any] = field(default_factory=dict)  # file sizes and times, rowid horizon, offsets …
+    at: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # file sizes and times, rowid horizon, offsets …
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,11 @@ class Store(Protocol):
         """
 
     def get(
-        self, table: str, keys: Sequence[Row], columns: Sequence[str] | None = None, timeout: float = 1.0
+        self,
+        table: str,
+        keys: Sequence[Row],
+        columns: Sequence[str] | None = None,
+        timeout: float = 1.0,
     ) -> list[dict[str, Any] | None]:
         """Online read: one answer per key, None where there is no row; RetryableError past `timeout` seconds."""
 
@@ -147,3 +155,9 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Frees connections; may be called twice."""
+
+    def __enter__(self) -> Self:
+        """The store itself."""
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the store."""

@@ -43,12 +43,17 @@ class Stream(Protocol):
     """A consumer and producer on one broker. `group` names the committed positions."""
 
     def produce(
-        self, topic: str, values: Sequence[bytes | None], keys: Sequence[bytes | None] | None = None,
+        self,
+        topic: str,
+        values: Sequence[bytes | None],
+        keys: Sequence[bytes | None] | None = None,
         headers: Sequence[Headers] | None = None,
     ) -> int:
         """Appends all or nothing; returns how many. Equal keys go to one partition in order."""
 
-    def consume(self, topics: Sequence[str], group: str, max_records: int, max_wait: float) -> Polled:
+    def consume(
+        self, topics: Sequence[str], group: str, max_records: int, max_wait: float
+    ) -> Polled:
         """At most `max_records` after the group's position, waiting at most `max_wait` seconds for the first."""
 
     def commit(self, group: str, positions: Positions) -> None:
