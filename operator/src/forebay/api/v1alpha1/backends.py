@@ -1,0 +1,157 @@
+"""The blocks of a DataStore, one for each type: addresses and names, never credentials."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from forebay.api.v1alpha1.base import Block, Rule, about
+from forebay.api.v1alpha1.refs import ObjectRef
+from forebay.api.v1alpha1.scalars import Column, HostPort, Text, Url
+
+
+class Embedded(Block):
+    """A store in one SQLite file: tables, documents, blobs and topics."""
+
+    path: Annotated[
+        Url | None,
+        about(
+            "Path of the file; left out: `stores/<name>.db` in the state folder or claim.",
+            "/var/lib/forebay/stores/local.db",
+        ),
+    ] = None
+
+
+class Files(Block):
+    """A folder of CSV, JSON Lines or Parquet files, plain or compressed; the format goes by the suffix."""
+
+    url: Annotated[
+        Url,
+        about(
+            "Any fsspec URL; a relative one starts at the YAML's folder (here) or the mounted claim (cluster).",
+            "data/",
+        ),
+    ]
+
+
+class Cassandra(Block):
+    """Apache Cassandra and what speaks its protocol."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "[has(self.contactPoints), has(self.serviceBindingRef), has(self.k8ssandraRef)]"
+            ".filter(x, x).size() == 1",
+            "give exactly one of contactPoints, serviceBindingRef, k8ssandraRef",
+        ),
+    )
+    contact_points: Annotated[
+        list[HostPort] | None,
+        about(
+            "Nodes to connect to first; host:port.",
+            ["cassandra.data.svc:9042"],
+            min_length=1,
+            max_length=16,
+        ),
+    ] = None
+    service_binding_ref: Annotated[
+        ObjectRef | None,
+        about(
+            "A bindable service: its Secret gives endpoints, CA and user.", {"name": "shop-binding"}
+        ),
+    ] = None
+    k8ssandra_ref: Annotated[
+        ObjectRef | None,
+        about(
+            "A K8ssandraCluster: endpoints, CA and user are taken from it.",
+            {"name": "shop"},
+            alias="k8ssandraRef",
+        ),
+    ] = None
+    keyspace: Annotated[Column, about("Keyspace of the tables.", "shop")]
+    local_datacenter: Annotated[Column, about("Data centre whose nodes are asked.", "dc1")] = (
+        "datacenter1"
+    )
+
+
+class MongoDB(Block):
+    """MongoDB, a replica set or a sharded cluster."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.hosts) != has(self.serviceBindingRef)",
+            "give exactly one of hosts, serviceBindingRef",
+        ),
+    )
+    hosts: Annotated[
+        list[HostPort] | None,
+        about(
+            "Members to connect to first; host:port.",
+            ["mongo-0.mongo:27017"],
+            min_length=1,
+            max_length=16,
+        ),
+    ] = None
+    service_binding_ref: Annotated[
+        ObjectRef | None,
+        about("A bindable service: its Secret gives hosts and user.", {"name": "shop-binding"}),
+    ] = None
+    database: Annotated[Column, about("Database of the collections.", "shop")]
+    replica_set: Annotated[Column | None, about("Name of the replica set.", "rs0")] = None
+    auth_source: Annotated[Column, about("Database that knows the user.", "admin")] = "admin"
+
+
+class Couchbase(Block):
+    """Couchbase Server."""
+
+    hosts: Annotated[
+        list[HostPort],
+        about(
+            "Nodes to connect to first; host or host:port.",
+            ["couchbase.data.svc"],
+            min_length=1,
+            max_length=16,
+        ),
+    ]
+    bucket: Annotated[Column, about("Bucket of the scopes.", "reviews")]
+    scope: Annotated[Column, about("Scope where a table names none.", "_default")] = "_default"
+
+
+class DynamoDB(Block):
+    """Amazon DynamoDB or what speaks its protocol."""
+
+    region: Annotated[Text, about("Region of the tables.", "eu-central-1")]
+    endpoint: Annotated[
+        Url | None,
+        about("URL of another server of this protocol.", "http://dynamodb.data.svc:8000"),
+    ] = None
+    table_prefix: Annotated[Text, about("Put before each table's name.", "shop-")] = ""
+
+
+class HBase(Block):
+    """Apache HBase through its Thrift gateway."""
+
+    thrift_servers: Annotated[
+        list[HostPort],
+        about("Thrift gateways; host:port.", ["hbase-thrift:9090"], min_length=1, max_length=16),
+    ]
+    table_prefix: Annotated[Text, about("Put before each table's name.", "plant:")] = ""
+
+
+class Kafka(Block):
+    """Apache Kafka and what speaks its protocol."""
+
+    bootstrap_servers: Annotated[
+        list[HostPort],
+        about(
+            "Brokers to connect to first; host:port.",
+            ["kafka.data.svc:9092"],
+            min_length=1,
+            max_length=16,
+        ),
+    ]
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None,
+        about("How `auth` is presented; left out: no authentication.", "SCRAM-SHA-512"),
+    ] = None
+    schema_registry_url: Annotated[
+        Url | None, about("Registry of Avro schemas.", "http://registry.data.svc:8081")
+    ] = None

@@ -1,0 +1,109 @@
+"""Where rows and records come from, where they go, and with which guarantee."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from forebay.api.v1alpha1.base import Block, Rule, about
+from forebay.api.v1alpha1.refs import StoreRef
+from forebay.api.v1alpha1.scalars import Column, Duration, Table, Topic
+
+Format = Literal["json", "avro", "csv", "jsonl", "parquet", "bson"]
+
+_ONE_UNIT = Rule("has(self.table) != has(self.topic)", "give exactly one of table, topic")
+
+
+class Source(Block):
+    """A table or topic to read."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (_ONE_UNIT,)
+    store_ref: Annotated[StoreRef, about("The store to read.", {"name": "shop"})]
+    table: Annotated[
+        Table | None,
+        about(
+            "The store's own unit: table, collection, scope.collection, path or glob.",
+            "ratings.csv",
+        ),
+    ] = None
+    topic: Annotated[Topic | None, about("Topic of a broker or of an embedded store.", "tx")] = None
+    group: Annotated[Topic | None, about("Consumer group of the topic.", "fraud")] = None
+    format: Annotated[
+        Format | None, about("Encoding of records or files; left out: by the suffix.", "json")
+    ] = None
+
+
+class Sink(Block):
+    """A table to write: rows are upserted by key, so a repeated write changes nothing."""
+
+    store_ref: Annotated[StoreRef, about("The store to write.", {"name": "shop"})]
+    table: Annotated[Table, about("The store's own unit: table, collection, path.", "tx")]
+    key: Annotated[
+        list[Column] | None,
+        about("Columns that identify a row.", ["card_id"], min_length=1, max_length=16),
+    ] = None
+    clustering: Annotated[
+        list[Column] | None,
+        about(
+            "Columns that order the rows of a key, where the store can.",
+            ["ts", "tx_id"],
+            min_length=1,
+            max_length=16,
+        ),
+    ] = None
+    ttl: Annotated[
+        Duration | None, about("How long a row is kept, where the store can; a duration.", "90d")
+    ] = None
+
+
+class PredictionSink(Sink):
+    """Where a served model writes its predictions."""
+
+    include: Annotated[
+        list[Column] | None,
+        about(
+            "Columns to write beside the key.",
+            ["score", "model_version", "scored_at"],
+            min_length=1,
+            max_length=64,
+        ),
+    ] = None
+
+
+class TopicSink(Block):
+    """A topic to write."""
+
+    store_ref: Annotated[
+        StoreRef | None, about("The broker; left out: that of `from`.", {"name": "kafka"})
+    ] = None
+    topic: Annotated[Topic, about("Topic of the records.", "tx.scored")]
+    format: Annotated[Format | None, about("Encoding of the records.", "json")] = None
+
+
+class DeadLetter(Block):
+    """Where records go that cannot be processed."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (_ONE_UNIT,)
+    store_ref: Annotated[
+        StoreRef | None, about("Store or broker; left out: that of `from`.", {"name": "kafka"})
+    ] = None
+    topic: Annotated[Topic | None, about("Topic of the refused records.", "tx.dlq")] = None
+    table: Annotated[Table | None, about("Table of the refused records.", "tx_dlq")] = None
+
+
+class Delivery(Block):
+    """What a crash may cost, and what happens to poison records."""
+
+    guarantee: Annotated[
+        Literal["AtLeastOnce", "EffectivelyOnce"],
+        about(
+            "EffectivelyOnce: a record takes effect once, by its key or a transaction.",
+            "EffectivelyOnce",
+        ),
+    ] = "AtLeastOnce"
+    dead_letter: Annotated[
+        DeadLetter | None,
+        about("Where refused records go; left out: the stage fails.", {"topic": "tx.dlq"}),
+    ] = None
+    max_attempts: Annotated[
+        int, about("Attempts before a record is refused; a count.", 5, ge=1, le=100)
+    ] = 5
