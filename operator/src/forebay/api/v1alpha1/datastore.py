@@ -139,6 +139,10 @@ class DataStoreStatus(Status):
     last_probe_time: Annotated[
         Timestamp | None, about("When it was probed last; UTC, RFC 3339.", "2026-01-31T12:00:00Z")
     ] = None
+    probe_key: Annotated[
+        Text | None,
+        about("Hash of what was probed last: the spec and its Secrets' versions.", "k3wq7mza"),
+    ] = None
     snapshot: Annotated[
         Literal["Pinned", "Horizon", "None"] | None,
         about("How strongly a read of this store can be pinned.", "Pinned"),

@@ -1,0 +1,210 @@
+"""Plan of a DataStore: try whether it can be reached with its credentials, and say so in conditions.
+
+A probe is a Job of one attempt. Its result goes into the status; then the Job goes. A failed probe is
+repeated after as long as the store has been failing (which doubles the wait), a good one at settings' interval.
+A changed spec or Secret has another key and is probed at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from forebay.api.reasons import Reason
+from forebay.kube.port import Obj, Ref
+from forebay.manifests.labels import is_paused
+from forebay.manifests.probe_job import DEADLINE, probe_config_map, probe_job, probe_key, probe_name
+from forebay.plan import jobstate
+from forebay.plan.announce import changes
+from forebay.plan.conditions import READY, Conditions, condition, is_true
+from forebay.plan.jobstate import JobState
+from forebay.plan.secrets import missing_secret, secret_versions
+from forebay.plan.times import seconds_since
+from forebay.plan.types import Observed, Plan
+from forebay.settings import Settings
+
+REACHABLE, AUTHENTICATED = "Reachable", "Authenticated"
+BACKOFF_BASE, BACKOFF_CAP = 5.0, 300.0  # seconds between probes of a store that fails
+_LOOK_AGAIN = 5.0  # seconds: a Secret's appearance is not watched everywhere
+_CLEAN_UP = (
+    1.0  # seconds until a recorded Job is taken away, should its own status write not wake us
+)
+_ABOUT_CREDENTIALS = frozenset({Reason.StoreAuthFailed, Reason.SecretMissing})
+_ABOUT_SPEC = frozenset({Reason.FieldNotSupportedInMode, Reason.InvalidSpec})
+
+
+def plan(observed: Observed, settings: Settings) -> Plan:
+    """What to do for a DataStore now."""
+    store = observed.object
+    if is_paused(store) or store["metadata"].get("deletionTimestamp"):
+        return Plan()
+    conditions = Conditions(store, (REACHABLE, AUTHENTICATED), observed.now)
+    if (problem := missing_secret(store, observed)) is not None:
+        conditions.set(AUTHENTICATED, None, Reason.SecretMissing, problem)
+        conditions.reconciling(Reason.SecretMissing, problem)
+        return _written(observed, conditions, {}, requeue_after=_LOOK_AGAIN)
+    key = probe_key(store, secret_versions(store, observed))
+    stale = _stale(observed, probe_name(store, key))
+    job = _child(observed, "Job", probe_name(store, key))
+    if job is None:
+        return _without_job(observed, settings, conditions, key, stale)
+    return _with_job(observed, settings, conditions, key, stale, job)
+
+
+def _without_job(
+    observed: Observed, settings: Settings, conditions: Conditions, key: str, stale: tuple[Ref, ...]
+) -> Plan:
+    """Waits until the next probe is due, or starts it."""
+    store = observed.object
+    status = store.get("status") or {}
+    known = status.get("probeKey") == key
+    if known:
+        wait = _interval(store, settings) - seconds_since(status.get("lastProbeTime"), observed.now)
+        if wait > 0:
+            return _written(observed, conditions, {}, delete=stale, requeue_after=wait)
+    else:
+        _unknown(conditions, Reason.Progressing, "the store is being probed")
+    apply = (probe_config_map(store, key, settings), probe_job(store, key, settings))
+    return _written(observed, conditions, {}, apply=apply, delete=stale)
+
+
+def _with_job(
+    observed: Observed,
+    settings: Settings,
+    conditions: Conditions,
+    key: str,
+    stale: tuple[Ref, ...],
+    job: Obj,
+) -> Plan:
+    """Reads the probe's Job; takes it away once its result is in the status."""
+    store = observed.object
+    status = store.get("status") or {}
+    state = jobstate.read(job, _pods(observed, job), observed.log_tail)
+    if state.phase in ("Pending", "Running"):
+        if status.get("probeKey") != key:
+            _unknown(conditions, state.reason, state.message or "the store is being probed")
+        return _written(observed, conditions, {}, delete=stale)
+    ended = state.completion or job["metadata"]["creationTimestamp"]
+    if status.get("probeKey") == key and status.get("lastProbeTime") == ended:
+        done = (*stale, Ref.of(job), *_config_map(observed, job["metadata"]["name"]))
+        wait = _interval(store, settings) - seconds_since(ended, observed.now)
+        return _written(observed, conditions, {}, delete=done, requeue_after=max(wait, _CLEAN_UP))
+    found = {"probeKey": key, "lastProbeTime": ended, **_judge(conditions, state)}
+    return _written(observed, conditions, found, delete=stale, requeue_after=_CLEAN_UP)
+
+
+def _judge(conditions: Conditions, state: JobState) -> Mapping[str, str]:
+    """Sets the conditions from a finished probe; returns what else the status learns."""
+    if state.phase == "Succeeded":
+        conditions.set(REACHABLE, True, Reason.Reachable)
+        conditions.set(AUTHENTICATED, True, Reason.Authenticated)
+        conditions.ready(Reason.Ready)
+        version = state.result.detail.get("serverVersion") if state.result else None
+        return {"serverVersion": str(version)} if version else {}
+    reason, message = state.reason, state.message
+    if reason == Reason.DeadlineExceeded:
+        reason, message = Reason.StoreUnreachable, f"no answer within {DEADLINE} seconds"
+    if reason in _ABOUT_CREDENTIALS:
+        conditions.set(
+            REACHABLE, True if reason == Reason.StoreAuthFailed else None, Reason.Reachable
+        )
+        conditions.set(AUTHENTICATED, False, reason, message)
+    else:
+        conditions.set(REACHABLE, False, reason, message)
+        conditions.set(AUTHENTICATED, None, reason, "the store was not asked")
+    if reason in _ABOUT_SPEC:
+        conditions.stalled(reason, message)
+    else:
+        conditions.reconciling(reason, message)
+    return {}
+
+
+def _unknown(conditions: Conditions, reason: str, message: str) -> None:
+    """Nothing is known of this spec yet: what was found for another one does not count."""
+    conditions.set(REACHABLE, None, reason, message)
+    conditions.set(AUTHENTICATED, None, reason, message)
+    conditions.reconciling(reason, message, ready=None)
+
+
+def _interval(store: Obj, settings: Settings) -> float:
+    """Seconds from the last probe to the next. A store that fails is asked after 5, 10, 20 … 300 s."""
+    if is_true(store, READY):
+        return settings.probe_interval
+    if condition(store, "Stalled").get("status") == "True":
+        return BACKOFF_CAP
+    last = (store.get("status") or {}).get("lastProbeTime")
+    since = _failing_since(store)
+    if last is None or since is None:
+        return BACKOFF_BASE
+    failing = seconds_since(since, datetime.fromisoformat(last))
+    return min(max(BACKOFF_BASE, failing), BACKOFF_CAP)
+
+
+def _failing_since(store: Obj) -> str | None:
+    for kind in (REACHABLE, AUTHENTICATED):
+        found = condition(store, kind)
+        if found.get("status") == "False":
+            return str(found["lastTransitionTime"])
+    return None
+
+
+def _child(observed: Observed, kind: str, name: str) -> Obj | None:
+    for child in observed.children:
+        if child["kind"] == kind and child["metadata"]["name"] == name:
+            return child
+    return None
+
+
+def _pods(observed: Observed, job: Obj) -> list[Obj]:
+    """The pods that the Job controller made for `job`."""
+    uid = job["metadata"]["uid"]
+    return [
+        child
+        for child in observed.children
+        if child["kind"] == "Pod"
+        and any(ref["uid"] == uid for ref in child["metadata"].get("ownerReferences") or [])
+    ]
+
+
+def _config_map(observed: Observed, name: str) -> tuple[Ref, ...]:
+    found = _child(observed, "ConfigMap", name)
+    return (Ref.of(found),) if found else ()
+
+
+def _stale(observed: Observed, wished: str) -> tuple[Ref, ...]:
+    """Probes of an earlier spec or Secret."""
+    return tuple(
+        Ref.of(child)
+        for child in observed.children
+        if child["kind"] in ("Job", "ConfigMap") and child["metadata"]["name"] != wished
+    )
+
+
+def _written(
+    observed: Observed,
+    conditions: Conditions,
+    found: Mapping[str, Any],
+    *,
+    apply: tuple[Obj, ...] = (),
+    delete: tuple[Ref, ...] = (),
+    requeue_after: float | None = None,
+) -> Plan:
+    """The plan with the new status: what was known, what was found, the conditions."""
+    store = observed.object
+    kept = {
+        name: value
+        for name in ("serverVersion", "lastProbeTime", "probeKey", "snapshot")
+        if (value := (store.get("status") or {}).get(name)) is not None
+    }
+    items = conditions.items()
+    status = {
+        **kept,
+        **found,
+        "observedGeneration": store["metadata"].get("generation", 1),
+        "conditions": items,
+    }
+    events = changes(store, items, READY)
+    return Plan(
+        apply=apply, delete=delete, status=status, events=events, requeue_after=requeue_after
+    )
