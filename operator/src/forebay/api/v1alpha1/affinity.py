@@ -102,13 +102,18 @@ class PodAffinity(Block):
     ] = Field(default_factory=list)
 
 
-class Affinity(Block):
-    """Where a pod may or should run."""
+class StageAffinity(Block):
+    """Where a stage's pod may or should run. Pod affinity is left to served models: a stage is one pod."""
 
     node_affinity: Annotated[
         NodeAffinity | None,
         about("By the nodes' labels.", {"requiredDuringSchedulingIgnoredDuringExecution": {}}),
     ] = None
+
+
+class Affinity(StageAffinity):
+    """Where a served model's pods may or should run."""
+
     pod_affinity: Annotated[
         PodAffinity | None,
         about("Near to pods.", {"preferredDuringSchedulingIgnoredDuringExecution": []}),

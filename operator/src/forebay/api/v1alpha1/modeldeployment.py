@@ -8,7 +8,7 @@ from forebay.api.v1alpha1.base import Block, Rule, about
 from forebay.api.v1alpha1.conditions import Status
 from forebay.api.v1alpha1.flow import Delivery, PredictionSink, Sink, Source, TopicSink
 from forebay.api.v1alpha1.modelversion import ModelStage
-from forebay.api.v1alpha1.pods import PodTemplate
+from forebay.api.v1alpha1.pods import ServingPodTemplate
 from forebay.api.v1alpha1.refs import SecretRef, StoreRef
 from forebay.api.v1alpha1.resource import Metadata, Resource
 from forebay.api.v1alpha1.rollout import Autoscaling, Replicas, Rollout
@@ -229,7 +229,7 @@ class ModelDeploymentSpec(Block):
         ),
     ] = None
     pod_template: Annotated[
-        PodTemplate | None,
+        ServingPodTemplate | None,
         about("Applies to every pod of this model.", {"nodeSelector": {"disk": "ssd"}}),
     ] = None
 

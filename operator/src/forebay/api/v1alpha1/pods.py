@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from forebay.api.v1alpha1.affinity import Affinity, LabelKey, LabelValue
+from forebay.api.v1alpha1.affinity import Affinity, LabelKey, LabelValue, StageAffinity
 from forebay.api.v1alpha1.base import Block, Rule, about
 from forebay.api.v1alpha1.scalars import ForeignName
 
@@ -83,7 +83,7 @@ def _no_own_keys(block: str) -> Rule:
 
 
 class PodTemplate(Block):
-    """Applies to every pod of the stage or model that it stands in."""
+    """Applies to every pod of the stage that it stands in."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (_no_own_keys("labels"), _no_own_keys("annotations"))
     labels: Annotated[
@@ -104,7 +104,7 @@ class PodTemplate(Block):
         ),
     ] = Field(default_factory=list)
     affinity: Annotated[
-        Affinity | None, about("Where the pods may or should run.", {"nodeAffinity": {}})
+        StageAffinity | None, about("Where the pods may or should run.", {"nodeAffinity": {}})
     ] = None
     resources: Annotated[
         Resources | None,
@@ -125,3 +125,11 @@ class PodTemplate(Block):
             max_length=64,
         ),
     ] = Field(default_factory=list)
+
+
+class ServingPodTemplate(PodTemplate):
+    """Applies to every pod of a served model."""
+
+    affinity: Annotated[
+        Affinity | None, about("Where the pods may or should run.", {"podAntiAffinity": {}})
+    ] = None

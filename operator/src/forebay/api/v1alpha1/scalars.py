@@ -46,6 +46,6 @@ Quantity = Annotated[
 ]
 Digest = Annotated[str, Field(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")]
 Timestamp = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
-Cron = Annotated[str, Field(min_length=1, max_length=128)]
+Cron = Annotated[str, Field(min_length=9, max_length=128, pattern=r"^[^ ]+( +[^ ]+){4}$")]
 MetricName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_]*$")]
 Operator = Literal[">=", "<=", ">", "<", "=="]
