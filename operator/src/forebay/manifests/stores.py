@@ -21,7 +21,7 @@ def store_ref(datastore: Obj, settings: Settings) -> StoreRef:
     name, spec = datastore["metadata"]["name"], datastore["spec"]
     kind = spec["type"]
     block = dict(spec.get(kind) or {})
-    if spec.get("tls"):
+    if spec.get("tls") is not None:
         block["tls"] = dict(spec["tls"])
     return StoreRef(
         name=name,
@@ -72,8 +72,11 @@ def secret_names(datastore: Obj) -> list[str]:
 
 def _sources(spec: Mapping[str, Any]) -> list[Obj]:
     auth = (spec.get("auth") or {}).get("secretRef")
-    ca = (spec.get("tls") or {}).get("caSecretRef")
+    tls = spec.get("tls") or {}
+    ca, client = tls.get("caSecretRef"), tls.get("clientSecretRef")
     sources: list[Obj] = [{"name": auth["name"]}] if auth else []
+    if client:
+        sources.append({"name": client["name"]})
     if ca:
         key = ca.get("key", "ca.crt")
         sources.append({"name": ca["name"], "items": [{"key": key, "path": "ca.crt"}]})
@@ -81,7 +84,7 @@ def _sources(spec: Mapping[str, Any]) -> list[Obj]:
 
 
 def _volume(sources: list[Obj]) -> Obj:
-    """One Secret is a plain volume; two share a folder through a projected one."""
+    """One Secret is a plain volume; several share a folder through a projected one."""
     if len(sources) > 1:
         return {"projected": {"sources": [{"secret": source} for source in sources]}}
     (only,) = sources

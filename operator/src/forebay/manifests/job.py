@@ -1,0 +1,111 @@
+"""The Job of a run's stage and the ConfigMap with its document. Created once, never patched.
+
+Called by `forebay.plan.start`. Exit codes become a podFailurePolicy from the contract's table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from forebay.kube.port import Obj
+from forebay.manifests.configmap import config_map
+from forebay.manifests.labels import STAGE_NAME, child_meta
+from forebay.manifests.names import child_name
+from forebay.manifests.podspec import config_map_volume, container, pod_template
+from forebay.manifests.stores import secret_volumes
+from forebay.settings import Settings
+from forebay_workloads.contract import EXIT_FINAL, STAGE_FILE, StageDocument
+
+CONTAINER = "stage"
+_DEVICES = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu", "intel": "gpu.intel.com/i915"}
+_GRACE = 60  # seconds from SIGTERM to SIGKILL: time to save a checkpoint
+
+
+def job_name(run: Obj, stage: str) -> str:
+    """The name of a stage's Job and of its ConfigMap."""
+    return child_name(run["metadata"]["name"], stage)
+
+
+def stage_config_map(run: Obj, document: StageDocument, settings: Settings) -> Obj:
+    """The ConfigMap that holds a stage's document."""
+    key = PurePosixPath(STAGE_FILE).name
+    name = job_name(run, document.stage)
+    labels = {STAGE_NAME: document.stage}
+    return config_map(run, name, {key: document.to_json()}, settings, labels=labels)
+
+
+def stage_job(
+    run: Obj,
+    stage: str,
+    datastores: Iterable[Obj],
+    settings: Settings,
+    *,
+    deadline: int,
+    backoff_limit: int,
+) -> Obj:
+    """The Job of a stage. `deadline` in seconds is an upper bound should nobody watch the run."""
+    block = run["spec"]["template"].get(stage) or {}
+    meta = child_meta(run, job_name(run, stage), settings, labels={STAGE_NAME: stage})
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": meta,
+        "spec": {
+            "backoffLimit": backoff_limit,
+            "activeDeadlineSeconds": deadline,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": failure_policy(CONTAINER),
+            "template": _pod(meta["name"], block, datastores, settings, meta["labels"]),
+        },
+    }
+
+
+def failure_policy(container_name: str) -> Obj:
+    """Bad config and bad data fail the Job at once; a disruption of the node does not count as a failure."""
+    codes = {"containerName": container_name, "operator": "In", "values": sorted(EXIT_FINAL)}
+    return {
+        "rules": [
+            {
+                "action": "Ignore",
+                "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+            },
+            {"action": "FailJob", "onExitCodes": codes},
+        ]
+    }
+
+
+def _pod(
+    name: str,
+    block: Mapping[str, Any],
+    datastores: Iterable[Obj],
+    settings: Settings,
+    labels: Mapping[str, str],
+) -> Obj:
+    template = block.get("podTemplate")
+    volume, mount = config_map_volume("stage", name, str(PurePosixPath(STAGE_FILE).parent))
+    volumes, mounts = secret_volumes(datastores)
+    main = container(
+        CONTAINER,
+        block.get("image") or settings.train_image,
+        ["forebay-stage"],
+        template=template,
+        mounts=[mount, *mounts],
+        limits=devices(block.get("accelerator"), settings),
+    )
+    return pod_template(
+        main,
+        labels,
+        template=template,
+        volumes=[volume, *volumes],
+        restart_policy="Never",
+        grace_seconds=_GRACE,
+    )
+
+
+def devices(accelerator: Mapping[str, Any] | None, settings: Settings) -> dict[str, int]:
+    """The device plugin's resource that an `accelerator` block asks for; none on the embedded plane."""
+    if not accelerator or settings.plane == "embedded" or accelerator.get("deviceClass"):
+        return {}
+    return {_DEVICES[accelerator.get("vendor", "nvidia")]: int(accelerator.get("count", 1))}

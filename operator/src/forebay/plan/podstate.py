@@ -1,0 +1,98 @@
+"""What a pod says about itself, as one reason and one message: why it waits, why it ended.
+
+Called by jobstate.py and by the plans of probes and deployments. The stage's own words win over what
+Kubernetes makes of the exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from forebay.api.reasons import Reason
+from forebay.kube.port import Obj
+from forebay_workloads.contract import EXIT_PREEMPTED, Result
+
+_PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError"})
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the container of a pod ended."""
+
+    code: int
+    result: Result | None  # None: it left no message that can be read
+    reason: str  # "" for a good end
+    message: str
+
+
+def newest(pods: Iterable[Obj]) -> list[Obj]:
+    """Newest first; by name among equals."""
+    key = lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"])  # noqa: E731
+    return sorted(pods, key=key, reverse=True)
+
+
+def phase(pod: Obj) -> str:
+    """Pending, Running, Succeeded, Failed or Unknown."""
+    return str((pod.get("status") or {}).get("phase", "Pending"))
+
+
+def waiting(pod: Obj) -> tuple[str, str] | None:
+    """Reason and message of a pod that cannot start; None when nothing is known to stand in its way."""
+    for entry in (pod.get("status") or {}).get("conditions") or []:
+        if entry.get("type") == "PodScheduled" and entry.get("status") == "False":
+            return Reason.Unschedulable, entry.get("message", "")
+    for entry in _containers(pod):
+        held = (entry.get("state") or {}).get("waiting") or {}
+        word, text = held.get("reason", ""), held.get("message", "")
+        if word in _PULL:
+            return Reason.ImagePullFailed, f"{entry.get('image', '')}: {text or word}"
+        if word in _CONFIG:
+            missing = Reason.SecretMissing if "secret" in text.lower() else Reason.ReferenceMissing
+            return missing, text
+    return None
+
+
+def ended(pod: Obj, log_tail: Mapping[str, str]) -> Ended | None:
+    """How the pod ended; None while it has not. `log_tail` holds last log lines by pod name."""
+    for entry in _containers(pod):
+        state = entry.get("state") or {}
+        over = state.get("terminated") or (entry.get("lastState") or {}).get("terminated")
+        if over:
+            return _terminated(over, log_tail.get(pod["metadata"]["name"], ""))
+    status = pod.get("status") or {}
+    if phase(pod) == "Failed":  # evicted before its container could say anything
+        text = status.get("message") or status.get("reason") or "the pod failed"
+        return Ended(-1, None, Reason.ExitCode, text)
+    return None
+
+
+def _terminated(over: Mapping[str, Any], tail: str) -> Ended:
+    code, text = int(over.get("exitCode", -1)), over.get("message") or ""
+    result = _result(text)
+    if code == 0:
+        return Ended(code, result, "", "")
+    if result is not None and result.reason:
+        return Ended(code, result, result.reason, result.message or "")
+    if over.get("reason") == "OOMKilled":
+        return Ended(code, result, Reason.OOMKilled, Reason.OOMKilled.sentence)
+    if code == EXIT_PREEMPTED:
+        return Ended(code, result, Reason.Preempted, Reason.Preempted.sentence)
+    lines = tail or ("" if result else text)
+    message = f"exit code {code}" + (f"; last lines:\n{lines.strip()}" if lines.strip() else "")
+    return Ended(code, result, Reason.ExitCode, message)
+
+
+def _result(text: str) -> Result | None:
+    if not text:
+        return None
+    try:
+        return Result.decode(text)
+    except (ValueError, AttributeError, TypeError):  # log lines instead of a result
+        return None
+
+
+def _containers(pod: Obj) -> list[Mapping[str, Any]]:
+    return list((pod.get("status") or {}).get("containerStatuses") or [])
