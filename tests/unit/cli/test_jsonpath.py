@@ -19,6 +19,7 @@ RUN = {
     [
         (".metadata.name", "a"),
         (".metadata.labels['forebay.dev/model']", "movies"),
+        (r".metadata.labels.forebay\.dev/model", "movies"),
         ('.status.conditions[?(@.type=="Ready")].status', "True"),
         (".status.conditions[?(@.type == 'Other')].status", None),
         (".status.stages[0].name", "ingest"),

@@ -18,7 +18,9 @@ def test_control_characters_never_reach_the_terminal():
     assert table.cell("a\x1b[31m\nb") == "a\\x1b[31m\\nb"
 
 
-@pytest.mark.parametrize("word", ["nsr", "pipelinerun", "PipelineRuns", "pipelineruns.forebay.dev"])
+@pytest.mark.parametrize(
+    "word", ["nsr", "pipelinerun", "PipelineRuns", "runs", "pipelineruns.forebay.dev"]
+)
 def test_a_kind_has_many_names(word):
     assert kinds.resolve(word) == [RUN]
 
@@ -28,7 +30,7 @@ def test_several_kinds_are_named_at_once():
     assert kinds.resolve("md,nsp,md") == [DEPLOYMENT, PIPELINE]
 
 
-@pytest.mark.parametrize("word", ["secret", "runs", ""])
+@pytest.mark.parametrize("word", ["secret", "versions", ""])
 def test_a_word_that_is_no_kind_is_refused_with_those_that_are(word):
     with pytest.raises(UsageError, match=r"known are forebay, datastores \(ds\)"):
         kinds.resolve(word)

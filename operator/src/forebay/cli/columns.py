@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from forebay.api.crdgen import print_columns
+from forebay.api.kinds import KINDS
 from forebay.cli import age, jsonpath
 from forebay.kube.port import CONFIG_MAP, JOB, K8S_DEPLOYMENT, OWN_KINDS, POD, SERVICE, Kind, Obj
 
@@ -60,8 +60,5 @@ def of(kind: Kind, *, wide: bool = False) -> list[Column]:
     """The columns of a kind after NAME; those of priority 1 only when `wide`."""
     if kind not in OWN_KINDS:
         return [*_CORE.get(kind, ()), _AGE]
-    found = [
-        Column(c["name"].upper(), c["jsonPath"], c["type"], bool(c.get("priority", 0)))
-        for c in print_columns(kind)
-    ]
+    found = [Column(c.name, c.path, c.type, bool(c.priority)) for c in KINDS[kind.kind].columns]
     return [column for column in found if wide or not column.wide]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from forebay.cli import age, complete, eventlist, kinds, session, table
+from forebay.cli import age, complete, eventlist, kinds, session, table, views, wording
 from forebay.cli.failure import UsageError
 from forebay.cli.get import clean
 from forebay.cli.options import DEFAULT_STATE, KindWord, Namespace, State
@@ -99,7 +99,7 @@ def _stages(stages: list[dict[str, Any]], now: datetime) -> str:
             s.get("name"),
             s.get("state"),
             took(s, now),
-            rows_text(s.get("rows")),
+            wording.rows_text(views.row_counts(s)),
             s.get("reason"),
             s.get("message"),
         ]
@@ -117,13 +117,6 @@ def took(stage: dict[str, Any], now: datetime) -> str:
         return ""
     until = age.parse_time(end) if end else now
     return age.human_duration((until - age.parse_time(start)).total_seconds())
-
-
-def rows_text(rows: Any) -> str:
-    """`read 100,000, train 80,000`, or one number."""
-    if isinstance(rows, dict):
-        return ", ".join(f"{name} {int(count):,}" for name, count in rows.items())
-    return "" if rows is None else f"{int(rows):,}"
 
 
 def _yaml(value: Any) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 _STEP = re.compile(
-    r"""\.(?P<field>[A-Za-z_][\w-]*)
+    r"""\.(?P<field>(?:[\w/-]|\\\.)+)
       | \['(?P<quoted>[^']+)'\]
       | \[(?P<index>\d+)\]
       | \[\?\(@\.(?P<key>[\w.-]+)\s*==\s*["'](?P<value>[^"']*)["']\)\]""",
@@ -45,8 +45,8 @@ def _parse(path: str) -> Iterator[re.Match[str]]:
 
 
 def _follow(step: re.Match[str], value: Any) -> Any:
-    name = step["field"] or step["quoted"]
-    if name is not None:
+    name = (step["field"] or step["quoted"] or "").replace("\\.", ".")
+    if name:
         return value.get(name) if isinstance(value, dict) else None
     if not isinstance(value, list):
         return None

@@ -38,6 +38,13 @@ SHORT_NAMES: Mapping[Kind, str] = {
 """The kinds that can be asked for. Secrets are left out: their values are nobody's output."""
 
 CATEGORY = "forebay"
+_PLAIN: Mapping[str, Kind] = {
+    "store": DATASTORE,
+    "pipeline": PIPELINE,
+    "run": RUN,
+    "model": MODEL_VERSION,
+}
+"""Everyday words, singular or plural, that no other kind here has."""
 
 
 def resolve(words: str) -> list[Kind]:
@@ -82,6 +89,8 @@ def _resolve_one(word: str) -> tuple[Kind, ...]:
     if word in (CATEGORY, "all"):
         return OWN_KINDS
     bare = word.partition(".")[0]  # pipelineruns.forebay.dev
+    if bare.removesuffix("s") in _PLAIN:
+        return (_PLAIN[bare.removesuffix("s")],)
     for kind, short in SHORT_NAMES.items():
         if bare in (kind.plural, kind.kind.lower(), short):
             return (kind,)

@@ -21,7 +21,7 @@ class StageView:
     """One stage of a run."""
 
     name: str
-    state: str  # Pending | Running | Succeeded | Failed | Skipped
+    state: str  # Pending | Running | Retrying | Succeeded | Failed | Skipped
     reason: str = ""
     message: str = ""
     start: str | None = None
@@ -89,18 +89,17 @@ def _stage(raw: Mapping[str, Any], progress: Progress | None) -> StageView:
         message=str(raw.get("message") or ""),
         start=raw.get("startTime"),
         end=raw.get("completionTime"),
-        rows=row_counts(raw.get("rows")),
+        rows=row_counts(raw),
         progress=progress
         if state == RUNNING and progress and progress.step == raw["name"]
         else None,
     )
 
 
-def row_counts(rows: Any) -> dict[str, int]:
-    """Rows by what happened to them; a bare number counts as `rows`."""
-    if isinstance(rows, Mapping):
-        return {str(name): int(count) for name, count in rows.items()}
-    return {} if rows is None else {"rows": int(rows)}
+def row_counts(stage: Mapping[str, Any]) -> dict[str, int]:
+    """A stage's rows by kind; its plain number of rows counts as `rows`."""
+    counts = {str(name): int(count) for name, count in (stage.get("counts") or {}).items()}
+    return counts or ({} if stage.get("rows") is None else {"rows": int(stage["rows"])})
 
 
 def _why(status: Mapping[str, Any], stages: tuple[StageView, ...]) -> tuple[str, str]:

@@ -1,0 +1,176 @@
+"""`forebay run`: applies files to the embedded plane and follows what they start.
+
+Parses options, chooses how progress is shown, turns the outcome into text, JSON and an exit code. What is
+applied, followed and decided lives in `applying.py`, `follow.py` and `targets.py`.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from forebay.cli import age, applying, failed, report, runs, session, summary
+from forebay.cli.applying import Applied
+from forebay.cli.bars import Bars
+from forebay.cli.failure import EXIT_FAILED, EXIT_INTERRUPTED, UsageError, UserError
+from forebay.cli.follow import Follower
+from forebay.cli.lines import Lines
+from forebay.cli.loader import Loaded, load
+from forebay.cli.options import DEFAULT_STATE, Files, Output, State, TextFormat
+from forebay.cli.outcome import Outcome
+from forebay.kube.port import DEPLOYMENT, MODEL_VERSION, PIPELINE, RUN, Kube, Obj
+from forebay.local.plane import Plane
+
+EXAMPLES = """\b
+Examples:
+  forebay run -f pipeline.yaml
+  forebay run -f examples/movies --again
+  forebay run -f stores.yaml -f pipeline.yaml -o json > outcome.json
+  forebay run -f pipeline.yaml --no-follow && forebay logs movies -f"""
+
+Follow = Annotated[
+    bool,
+    typer.Option(
+        "--follow/--no-follow", help="Wait until all is done, or leave it to the background."
+    ),
+]
+Again = Annotated[
+    bool, typer.Option("--again", help="One more run of each pipeline, even if nothing changed.")
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="DURATION", help="Stop after this long (90s, 10m, 1h30m)."),
+]
+
+
+def run(
+    filename: Files,
+    state: State = DEFAULT_STATE,
+    follow: Follow = True,
+    again: Again = False,
+    output: Output = TextFormat.TEXT,
+    timeout: Timeout = None,
+) -> None:
+    """Runs pipelines on this machine and serves their models."""
+    limit = _seconds(timeout)
+    loaded = load(filename, session.stored(state), skip=state)
+    as_json = output is TextFormat.JSON
+    try:
+        outcome = asyncio.run(
+            _run(loaded, state, follow=follow, again=again, limit=limit, quiet=as_json)
+        )
+    except KeyboardInterrupt as error:
+        typer.echo(
+            "Interrupted: all processes are stopped. The next `forebay run` goes on from here.",
+            err=True,
+        )
+        raise typer.Exit(EXIT_INTERRUPTED) from error
+    if as_json:
+        typer.echo(json.dumps(outcome.document(), indent=2, ensure_ascii=False))
+    if not outcome.succeeded:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _seconds(timeout: str | None) -> float | None:
+    try:
+        return age.parse_duration(timeout) if timeout else None
+    except ValueError as error:
+        raise UsageError(f"--timeout: {error}") from error
+
+
+async def _run(
+    loaded: Sequence[Loaded],
+    state: Path,
+    *,
+    follow: bool,
+    again: bool,
+    limit: float | None,
+    quiet: bool,
+) -> Outcome:
+    say = _Speaker(quiet=quiet)
+    async with Plane(state) as plane:
+        earlier = {
+            r["metadata"]["uid"]
+            for r in await plane.kube.list(RUN)
+            if runs.phase(r) in runs.FINISHED
+        }
+        applied = await applying.apply(plane.kube, loaded, key=_key(), again=again)
+        for one in applied:
+            if one.change != "unchanged":
+                say(str(one))
+        if not follow:
+            await plane.hand_over()
+            say(
+                f"{len(applied)} objects applied; they go on in the background (`forebay down` stops them)"
+            )
+            return Outcome()
+        with say.screen() as screen:
+            follower = Follower(plane.kube, applied, earlier, plane.progress, screen)
+            outcome = await _within(limit, follower)
+        for line in await _summary(plane.kube, outcome, applied, state):
+            say(line)
+        if await plane.needed():
+            await plane.hand_over()
+    return outcome
+
+
+def _key() -> str:
+    """Names one more run: never the same twice."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+async def _within(limit: float | None, follower: Follower) -> Outcome:
+    try:
+        async with asyncio.timeout(limit):
+            return await follower.until_done()
+    except TimeoutError as error:
+        hint = "All processes are stopped. The next `forebay run` goes on from here."
+        raise UserError(f"not done within {age.human_duration(limit or 0)}", hint=hint) from error
+
+
+async def _summary(
+    kube: Kube, outcome: Outcome, applied: Sequence[Applied], state: Path
+) -> list[str]:
+    versions = {v["metadata"]["name"]: v for v in await kube.list(MODEL_VERSION)}
+    said = list(summary.lines(outcome, versions, _reports(outcome, state)))
+    for view in outcome.runs:
+        if view.phase == "Failed":
+            said.extend(await failed.explain(kube, view))
+    if not any(one.ref.kind in (PIPELINE, RUN, DEPLOYMENT) for one in applied):
+        said.append(f"{len(applied)} objects applied; there is nothing to run in these files")
+    return said
+
+
+def _reports(outcome: Outcome, state: Path) -> dict[str, str]:
+    return {
+        view.name: str(report.local_path(view.report, state))
+        for view in outcome.runs
+        if view.report
+    }
+
+
+class _Speaker:
+    """Where text goes: to stdout, or to stderr when stdout is for the JSON document."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._err = quiet
+
+    def __call__(self, text: str) -> None:
+        typer.echo(text, err=self._err)
+
+    def screen(self) -> Bars | Lines:
+        """Bars on a terminal, plain lines elsewhere."""
+        stream = sys.stderr if self._err else sys.stdout
+        console = Console(file=stream, highlight=False)
+        return (
+            Bars(console)
+            if console.is_terminal and not console.is_dumb_terminal
+            else Lines(self, time.monotonic)
+        )
