@@ -94,6 +94,12 @@ class Workspace:
             writer.write(batch)
         return writer.close()
 
+    def remove_dataset(self, name: str) -> None:
+        """Forgets a data set, its manifest first; no error when there is none."""
+        self.delete(f"data/{name}/manifest.json")
+        for part in self.names(f"data/{name}/"):
+            self.delete(part)
+
     def dataset(self, name: str) -> Dataset | None:
         """The data set of that name, or None. Its parts are checked when they are read."""
         manifest = self.read_json(f"data/{name}/manifest")
