@@ -29,7 +29,11 @@ class Kind:
     @property
     def path(self) -> str:
         """The URL prefix of its group and version."""
-        return f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
+        return (
+            f"/api/{self.api_version}"
+            if "/" not in self.api_version
+            else f"/apis/{self.api_version}"
+        )
 
 
 DATASTORE = Kind(API_VERSION, "DataStore", "datastores")
@@ -113,7 +117,11 @@ class Kube(Protocol):
         """
 
     async def delete(
-        self, ref: Ref, *, uid: str | None = None, propagation: Literal["Background", "Foreground", "Orphan"] = "Background"
+        self,
+        ref: Ref,
+        *,
+        uid: str | None = None,
+        propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
     ) -> None:
         """Deletes; absent is fine; an object of another uid is left alone. Owned children follow."""
 
