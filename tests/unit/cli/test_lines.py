@@ -54,7 +54,10 @@ START, END = "2026-03-01T12:00:00Z", "2026-03-01T12:00:01.2Z"
             StageView("train", "Failed", "NonFiniteLoss", "loss is NaN"),
             "failed (NonFiniteLoss: loss is NaN)",
         ),
-        (StageView("deploy", "Skipped"), "skipped"),
+        (
+            StageView("deploy", "Skipped", "Skipped", "spec has no deploy"),
+            "skipped (spec has no deploy)",
+        ),
         (StageView("train", "Pending", "Unschedulable"), "pending (Unschedulable)"),
     ],
 )

@@ -4,7 +4,6 @@ import typer
 
 from forebay.cli import session
 from forebay.cli.options import DEFAULT_STATE, State
-from forebay.local import keeper
 
 EXAMPLES = """\b
 Examples:
@@ -14,5 +13,7 @@ Examples:
 
 def down(state: State = DEFAULT_STATE) -> None:
     """Stops served models and the process that keeps them; objects and data stay, `run` serves them again."""
+    from forebay.local import keeper  # noqa: PLC0415 - heavy; only this command pays for it
+
     stopped = session.exists(state) and keeper.stop(state)
     typer.echo("stopped" if stopped else f"nothing is running in {state}")

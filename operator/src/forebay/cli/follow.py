@@ -20,6 +20,9 @@ from forebay.kube.port import DEPLOYMENT, MODEL_VERSION, PIPELINE, RUN, Kube, Ob
 from forebay_workloads.contract import Progress
 
 LOOK = 0.15  # seconds between two looks
+STALE = (
+    3.0  # seconds after which a status that an earlier command left behind must have been renewed
+)
 READY_WAIT = 180.0  # seconds that a served model may take once all runs are over
 
 
@@ -47,6 +50,7 @@ class Follower:
         self._kube, self._applied, self._earlier = kube, applied, earlier
         self._progress, self._screen = progress, screen
         self._said: dict[Ref, str] = {}
+        self._failing: dict[str, float] = {}
 
     async def until_done(self) -> Outcome:
         """Shows progress until everything is done."""
@@ -72,7 +76,7 @@ class Follower:
         if pipeline is None:  # somebody deleted it meanwhile: there is nothing to wait for
             return True
         self._say_why_not_ready(applied.ref, pipeline)
-        return targets.pipeline_done(pipeline, applied, all_runs, self._earlier)
+        return targets.pipeline_done(pipeline, applied.key, all_runs)
 
     def _say_why_not_ready(self, ref: Ref, pipeline: Obj) -> None:
         """A pipeline that cannot start a run says why, once per reason."""
@@ -97,7 +101,13 @@ class Follower:
         )
 
     async def _models_settled(self) -> bool:
-        return all(one.state != "pending" for one in await self._served())
+        """Whether each is ready, waits for a version, or has been failing for longer than a status may be old."""
+        served = await self._served()
+        now = asyncio.get_running_loop().time()
+        failing = {one.name for one in served if one.state == "failed"}
+        self._failing = {name: self._failing.get(name, now) for name in failing}
+        stale = any(now - since < STALE for since in self._failing.values())
+        return not stale and all(one.state != "pending" for one in served)
 
     async def _served(self) -> list[Served]:
         """Every ModelDeployment that was applied or that an applied pipeline deploys to."""

@@ -39,10 +39,14 @@ class Lines:
         for view in views:
             for stage in view.stages:
                 self._stage(view, stage, now)
+                if (
+                    not stage.settled
+                ):  # what comes after it, skipped stages too, is said in its turn
+                    break
 
     def _stage(self, view: RunView, stage: StageView, now: datetime) -> None:
         key = (view.name, stage.name)
-        if stage.state == "Pending" and not stage.reason:
+        if stage.state == "Pending" and stage.reason in ("", "Pending"):
             return
         state = f"{stage.state} {stage.reason}"
         changed = self._shown.get(key) != state

@@ -23,13 +23,18 @@ class Outcome:
     runs: list[RunView] = field(default_factory=list)
     served: list[Served] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)  # pipelines that can start no run, and why
     objects: dict[str, Obj] = field(default_factory=dict)  # the runs' objects by name
 
     @property
     def succeeded(self) -> bool:
         """Whether every run succeeded and every model that can be served is."""
         runs = all(view.succeeded or view.phase == "Suspended" for view in self.runs)
-        return runs and all(one.state in ("ready", "waiting") for one in self.served)
+        return (
+            runs
+            and not self.stuck
+            and all(one.state in ("ready", "waiting") for one in self.served)
+        )
 
     def document(self) -> dict[str, Any]:
         """The one JSON document of `forebay run -o json`."""
@@ -49,24 +54,37 @@ async def collect(
     outcome = Outcome(list(views), list(served))
     for one in applied:
         pipeline = await kube.get(one.ref) if one.ref.kind == PIPELINE else None
-        if pipeline is None or one.ref.name in shown:
-            continue
-        last = (pipeline.get("status") or {}).get("lastRun") or {}
-        run = (
-            await kube.get(Ref(RUN, one.ref.namespace, last["name"])) if last.get("name") else None
-        )
-        if run is not None:
-            outcome.runs.append(run_view(run))
-        if last.get("phase") == "Succeeded" and targets.starts_by_itself(pipeline):
-            outcome.unchanged.append(
-                f"pipeline {one.ref.name} is unchanged: its run {last['name']} succeeded already"
-                " (--again runs it once more)"
-            )
+        if pipeline is not None and one.ref.name not in shown:
+            await _add_idle(kube, pipeline, outcome)
     for view in outcome.runs:
         found = await kube.get(Ref(RUN, view.namespace, view.name))
         if found is not None:
             outcome.objects[view.name] = found
     return outcome
+
+
+async def _add_idle(kube: Kube, pipeline: Obj, outcome: Outcome) -> None:
+    """A pipeline that started nothing: its last run, and why there was nothing to do."""
+    name, status = pipeline["metadata"]["name"], pipeline.get("status") or {}
+    last = status.get("lastRun") or {}
+    run = (
+        await kube.get(Ref(RUN, pipeline["metadata"]["namespace"], last["name"]))
+        if last.get("name")
+        else None
+    )
+    if run is not None:
+        outcome.runs.append(run_view(run))
+    ready = targets.condition(pipeline, "Ready")
+    if targets.condition(pipeline, "Stalled").get("status") == "True":
+        outcome.stuck.append(f"pipeline {name}: {ready.get('reason')}: {ready.get('message')}")
+    elif not targets.starts_by_itself(pipeline):
+        outcome.unchanged.append(
+            f"pipeline {name} waits: {ready.get('message') or 'for its triggers'}"
+        )
+    elif last.get("phase") == "Succeeded":
+        outcome.unchanged.append(
+            f"pipeline {name} is unchanged: its run {last['name']} succeeded already (--again runs it once more)"
+        )
 
 
 def _run_document(view: RunView, run: Obj) -> dict[str, Any]:

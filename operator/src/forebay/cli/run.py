@@ -25,8 +25,7 @@ from forebay.cli.lines import Lines
 from forebay.cli.loader import Loaded, load
 from forebay.cli.options import DEFAULT_STATE, Files, Output, State, TextFormat
 from forebay.cli.outcome import Outcome
-from forebay.kube.port import DEPLOYMENT, MODEL_VERSION, PIPELINE, RUN, Kube, Obj
-from forebay.local.plane import Plane
+from forebay.kube.port import DEPLOYMENT, MODEL_VERSION, PIPELINE, RUN, Kube
 
 EXAMPLES = """\b
 Examples:
@@ -94,6 +93,8 @@ async def _run(
     limit: float | None,
     quiet: bool,
 ) -> Outcome:
+    from forebay.local.plane import Plane  # noqa: PLC0415 - heavy; only this command pays for it
+
     say = _Speaker(quiet=quiet)
     async with Plane(state) as plane:
         earlier = {

@@ -19,7 +19,7 @@ def lines(
     outcome: Outcome, versions: Mapping[str, Obj], reports: Mapping[str, str]
 ) -> Iterator[str]:
     """The summary; `versions` by name, `reports` are the files by run."""
-    yield from outcome.unchanged
+    yield from (*outcome.unchanged, *outcome.stuck)
     for view in outcome.runs:
         yield f"run {view.name} {view.phase.lower()}"
         if view.succeeded:

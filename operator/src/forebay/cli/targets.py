@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from forebay.cli import runs
-from forebay.cli.applying import Applied
 from forebay.kube.port import Obj
 
+UNFINISHED = ("Pending", "Running")
+MISSING = ("ReferenceMissing", "SecretMissing")  # reasons that no waiting cures
 PAUSED = ("forebay.dev/reconcile", "paused")
 
 
@@ -54,10 +55,12 @@ def runs_of(pipeline: Obj, all_runs: Sequence[Obj]) -> list[Obj]:
     return sorted(mine, key=runs.created)
 
 
-def pipeline_done(
-    pipeline: Obj, applied: Applied, all_runs: Sequence[Obj], earlier: set[str]
-) -> bool:
-    """Whether nothing more will happen by itself; `earlier` are uids of runs that were over before."""
+def pipeline_done(pipeline: Obj, asked: str | None, all_runs: Sequence[Obj]) -> bool:
+    """Whether nothing more will happen by itself; `asked` is the key of the further run that was asked for.
+
+    The reconciler makes a run before it writes the status that goes with it, so a status that belongs to
+    the newest spec and knows of no active run means that every run which is called for was made and is over.
+    """
     if paused(pipeline):
         return True
     status = pipeline.get("status") or {}
@@ -65,18 +68,12 @@ def pipeline_done(
         pipeline["metadata"].get("generation") or 0
     ):
         return False
-    mine = runs_of(pipeline, all_runs)
-    if any(not over(run) for run in mine):
+    if status.get("active") or any(not over(run) for run in runs_of(pipeline, all_runs)):
         return False
-    last = status.get("lastRun") or {}
-    keys = {run["spec"].get("trigger", {}).get("key") for run in mine} | {last.get("key")}
-    if applied.key is not None:
-        return applied.key in keys
-    if not starts_by_itself(pipeline):
-        return True
-    fresh = any(run["metadata"]["uid"] not in earlier for run in mine)
-    generation = str(pipeline["metadata"].get("generation"))
-    return fresh or generation in keys or (not applied.spec_changed and bool(last))
+    if (status.get("lastRun") or {}).get("phase") in UNFINISHED:
+        return False
+    handled = {trigger.get("key") for trigger in status.get("triggers") or ()}
+    return asked is None or asked in handled or bool(pipeline["spec"].get("suspend"))
 
 
 def over(run: Obj) -> bool:
@@ -88,24 +85,30 @@ def served(deployment: Obj, versions: Sequence[Obj]) -> Served:
     """How a ModelDeployment stands; `versions` are all ModelVersions of its namespace."""
     status = deployment.get("status") or {}
     ready = condition(deployment, "Ready")
-    state = "pending"
-    if int(status.get("observedGeneration") or 0) >= int(
-        deployment["metadata"].get("generation") or 0
-    ):
-        if ready.get("status") == "True":
-            state = "ready"
-        elif _no_version_chosen(deployment, versions):
-            state = "waiting"
-        elif condition(deployment, "Stalled").get("status") == "True":
-            state = "failed"
     return Served(
         name=deployment["metadata"]["name"],
-        state=state,
+        state=_state(deployment, versions),
         url=status.get("url"),
         version=(status.get("stable") or {}).get("version"),
         reason=str(ready.get("reason") or ""),
         message=str(ready.get("message") or ""),
     )
+
+
+def _state(deployment: Obj, versions: Sequence[Obj]) -> str:
+    status = deployment.get("status") or {}
+    if int(status.get("observedGeneration") or 0) < int(
+        deployment["metadata"].get("generation") or 0
+    ):
+        return "pending"
+    ready = condition(deployment, "Ready")
+    rolling = condition(deployment, "Reconciling").get("status") == "True"
+    if ready.get("status") == "True" and not rolling:
+        return "ready"
+    if not _chosen(deployment, versions):
+        return "waiting" if deployment["spec"]["model"].get("stage") else "failed"
+    stalled = condition(deployment, "Stalled").get("status") == "True"
+    return "failed" if stalled or ready.get("reason") in MISSING else "pending"
 
 
 def condition(obj: Obj, kind: str) -> Mapping[str, Any]:
@@ -116,14 +119,16 @@ def condition(obj: Obj, kind: str) -> Mapping[str, Any]:
     return {}
 
 
-def _no_version_chosen(deployment: Obj, versions: Sequence[Obj]) -> bool:
-    """Whether it serves a stage that no version of its model has: somebody must promote one first."""
+def _chosen(deployment: Obj, versions: Sequence[Obj]) -> bool:
+    """Whether the version that it serves exists; one of a stage has to be promoted first."""
     model = deployment["spec"]["model"]
-    stage = model.get("stage")
-    if not stage:
-        return False
-    return not any(
+    return any(
         version["spec"]["model"] == model["name"]
-        and (version["metadata"].get("labels") or {}).get("forebay.dev/stage") == stage
+        and (
+            version["spec"].get("version") == model["version"]
+            if model.get("version")
+            else (version["metadata"].get("labels") or {}).get("forebay.dev/stage")
+            == model.get("stage")
+        )
         for version in versions
     )

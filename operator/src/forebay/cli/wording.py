@@ -17,7 +17,7 @@ def stage_text(stage: StageView, now: datetime) -> str:
     if stage.state == RUNNING:
         return progress_text(stage.progress) or "running"
     if stage.state == SKIPPED:
-        return f"skipped{_because(stage)}"
+        return f"skipped ({stage.message})" if stage.message else "skipped"
     if stage.state == FAILED:
         return f"failed{_because(stage)}"
     if not stage.settled:
