@@ -5,10 +5,11 @@ Used by `preprocess.run`. The outcome is a table whose rows are numbered in `ROW
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from forebay_workloads.errors import DataError
+from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.features import declaration
 from forebay_workloads.features.declaration import Features
 from forebay_workloads.features.expression import (
@@ -24,7 +25,7 @@ from forebay_workloads.features.expression import (
 )
 from forebay_workloads.features.sql import ROW, base_type, select
 from forebay_workloads.preprocess.engine import Engine
-from forebay_workloads.preprocess.query import check, ordered
+from forebay_workloads.preprocess.query import FIELD, check, ordered
 
 LOADED = "__forebay_input"
 RESULT = "__forebay_result"
@@ -45,11 +46,8 @@ def transform(
         view = Select((Star(exclude=(ROW,)),), LOADED)
         engine.execute(f"CREATE VIEW {quote(name)} AS {view.sql()}")
     if block.get("sql"):
-        # One thread, so that equal data gives equal sums and an equal order of groups.
-        engine.execute("SET threads = 1")
-        engine.lock()
-        sql = str(block["sql"])
-        _create(engine, ordered(engine, sql, check(engine, sql, names)))
+        with _named():
+            _query(engine, str(block["sql"]), names)
         return RESULT, None
     if block.get("features"):
         engine.execute("SET threads = 1")
@@ -60,6 +58,25 @@ def transform(
         _create(engine, select(features, types, LOADED).sql())
         return RESULT, features
     return LOADED, None
+
+
+def _query(engine: Engine, sql: str, names: Sequence[str]) -> None:
+    # One thread and one seed, so that equal data gives equal sums, groups and random numbers.
+    engine.execute("SET threads = 1")
+    engine.execute("SELECT setseed(0.5)")
+    engine.lock()
+    _create(engine, ordered(engine, sql, check(engine, sql, names)))
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """What DuckDB says about a user's SQL names the field of the spec."""
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        if error.message.startswith(FIELD):
+            raise
+        raise type(error)(error.reason, f"{FIELD}: {error.message}") from error
 
 
 def _create(engine: Engine, query: str) -> None:
