@@ -140,11 +140,12 @@ def settle(pipeline: Obj, handled: Handled, runs: Sequence[Obj], wished: Sequenc
         run = by_name.get(wish_name(pipeline, wish))
         if run is None:
             continue
-        same = spec_digest(run["spec"]["template"]) == spec_digest(pipeline["spec"])
-        if same or wish.type == SPEC:
+        if wish.type == SPEC or spec_digest(run["spec"]["template"]) == spec_digest(
+            pipeline["spec"]
+        ):
             handled = mark(pipeline, handled, wish)
-        else:
-            handled = handled.with_key(wish.type, wish.key)
+            continue
+        handled = handled.with_key(wish.type, wish.key)
     return handled
 
 

@@ -1,0 +1,1 @@
+"""The reconcile loop: gather → plan → execute, one pass per object at a time. The same for both planes."""

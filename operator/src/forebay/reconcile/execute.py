@@ -1,0 +1,92 @@
+"""Carries out a plan: create, apply, delete, ONE status write, events. Called by the loop; decides nothing.
+
+The order is the plan's contract. Whatever is interrupted here is planned again from what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from forebay.errors import AlreadyExists, Conflict, ForebayError
+from forebay.kube.port import Kube, Obj, Ref
+from forebay.plan.types import Observed, Plan
+from forebay.reconcile import events
+from forebay.reconcile.statusdiff import seconds_to_write
+from forebay.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class NameTaken(ForebayError):  # noqa: N818 - like the API's own AlreadyExists
+    """A name that a plan wanted to create is taken: look at `ref` and plan again."""
+
+    def __init__(self, ref: Ref) -> None:
+        self.ref = ref
+        super().__init__(f"{ref.kind.kind} {ref.namespace}/{ref.name} exists")
+
+
+async def execute(kube: Kube, observed: Observed, plan: Plan, settings: Settings) -> float | None:
+    """Carries out `plan`; returns seconds until the next pass, None when only an event may bring one.
+
+    Raises NameTaken, and KubeError (Conflict: the object has changed since it was read).
+    """
+    for obj in plan.create:
+        await _create(kube, obj)
+    for obj in plan.apply:
+        await _apply(kube, obj)
+    for ref in plan.delete:
+        await kube.delete(ref)
+    again = plan.requeue_after
+    if plan.status is not None:
+        later = await _write_status(kube, observed, plan.status, settings)
+        again = later if again is None else min(again, later or again)
+    for event in plan.events:
+        await events.record(kube, observed.object, event, observed.now)
+    return again
+
+
+async def _create(kube: Kube, obj: Obj) -> None:
+    try:
+        await kube.create(obj)
+    except AlreadyExists as error:
+        raise NameTaken(Ref.of(obj)) from error
+
+
+async def _apply(kube: Kube, obj: Obj) -> None:
+    """First politely; a field that somebody else holds is taken back, and it is said from whom."""
+    try:
+        await kube.apply(obj, force=False)
+    except Conflict as error:
+        name = obj["metadata"]["name"]
+        log.warning("taking fields back", kind=obj["kind"], name=name, conflict=error.message)
+        await kube.apply(obj, force=True)
+
+
+async def _write_status(
+    kube: Kube, observed: Observed, status: Mapping[str, Any], settings: Settings
+) -> float | None:
+    """Writes the status if it says something new; returns the seconds after which it is worth it."""
+    obj = observed.object
+    wait = seconds_to_write(obj.get("status") or {}, status, observed.now, settings.status_interval)
+    if wait == 0.0:
+        await kube.apply(status_object(obj, status), subresource="status")
+        return None
+    return wait
+
+
+def status_object(obj: Obj, status: Mapping[str, Any]) -> Obj:
+    """What is applied to `/status`. The resourceVersion makes it fail when the object is a newer one."""
+    meta = obj["metadata"]
+    return {
+        "apiVersion": obj["apiVersion"],
+        "kind": obj["kind"],
+        "metadata": {
+            "name": meta["name"],
+            "namespace": meta.get("namespace", "default"),
+            "resourceVersion": meta["resourceVersion"],
+        },
+        "status": dict(status),
+    }

@@ -1,0 +1,124 @@
+"""Which other objects a decision about an object looks at: one small pure function per kind.
+
+`gather` reads them; the loop remembers them, so that a change of one of them wakes the object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from forebay.kube.port import (
+    CONFIG_MAP,
+    DATASTORE,
+    DEPLOYMENT,
+    JOB,
+    K8S_DEPLOYMENT,
+    MODEL_VERSION,
+    PIPELINE,
+    POD,
+    RUN,
+    SECRET,
+    SERVICE,
+    Kind,
+    Obj,
+    Ref,
+    kind_of,
+)
+from forebay.manifests.labels import MODEL, labels_of
+from forebay.manifests.stage_document import store_names
+from forebay.manifests.stores import secret_names
+
+
+@dataclass(frozen=True)
+class Select:
+    """All objects of a kind in a namespace that carry these labels."""
+
+    kind: Kind
+    namespace: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+    def matches(self, obj: Obj) -> bool:
+        """Whether an object is among them."""
+        found = labels_of(obj)
+        return (
+            kind_of(obj) == self.kind
+            and obj["metadata"].get("namespace", "default") == self.namespace
+            and all(found.get(key) == value for key, value in self.labels)
+        )
+
+
+Need = Ref | Select
+
+CHILD_KINDS: Mapping[Kind, tuple[Kind, ...]] = {
+    PIPELINE: (RUN,),
+    RUN: (
+        CONFIG_MAP,
+        JOB,
+        POD,
+    ),  # Jobs before their Pods: what a Job says of them is then seen of them
+    DATASTORE: (CONFIG_MAP, JOB, POD),
+    DEPLOYMENT: (CONFIG_MAP, K8S_DEPLOYMENT, SERVICE, POD),
+    MODEL_VERSION: (),
+}
+
+
+def needs(obj: Obj) -> Iterator[Need]:
+    """What a decision about `obj` looks at, by its own spec."""
+    return _NEEDS.get(kind_of(obj), _nothing)(obj, obj["metadata"].get("namespace", "default"))
+
+
+def follow_up(owner: Obj, found: Obj) -> Iterator[Need]:
+    """What a decision about `owner` looks at because it looks at `found`."""
+    namespace = owner["metadata"].get("namespace", "default")
+    kind = kind_of(found)
+    if kind == MODEL_VERSION and kind_of(owner) in (RUN, DEPLOYMENT):
+        yield Ref(DATASTORE, namespace, found["spec"]["artifact"]["storeRef"]["name"])
+    if kind == DATASTORE and kind_of(owner) == DEPLOYMENT:
+        yield from _secrets(found, namespace)
+
+
+def _nothing(_obj: Obj, _namespace: str) -> Iterator[Need]:
+    yield from ()
+
+
+def _secrets(store: Obj, namespace: str) -> Iterator[Need]:
+    for name in secret_names(store):
+        yield Ref(SECRET, namespace, name)
+
+
+def _pipeline(obj: Obj, namespace: str) -> Iterator[Need]:
+    for name in store_names(obj["spec"]):
+        yield Ref(DATASTORE, namespace, name)
+
+
+def _run(obj: Obj, namespace: str) -> Iterator[Need]:
+    spec = obj["spec"].get("template") or {}
+    yield Ref(PIPELINE, namespace, obj["spec"]["pipelineRef"]["name"])
+    for name in store_names(spec):
+        yield Ref(DATASTORE, namespace, name)
+    if publish := spec.get("publish"):
+        yield Select(MODEL_VERSION, namespace, ((MODEL, publish["model"]),))
+    if deploy := spec.get("deploy"):
+        yield Ref(DEPLOYMENT, namespace, deploy["deploymentRef"]["name"])
+
+
+def _version(obj: Obj, namespace: str) -> Iterator[Need]:
+    yield Ref(DATASTORE, namespace, obj["spec"]["artifact"]["storeRef"]["name"])
+
+
+def _deployment(obj: Obj, namespace: str) -> Iterator[Need]:
+    yield Select(MODEL_VERSION, namespace, ((MODEL, obj["spec"]["model"]["name"]),))
+    yield Select(PIPELINE, namespace)
+    auth = ((obj["spec"].get("rest") or {}).get("auth") or {}).get("secretRef")
+    if auth:
+        yield Ref(SECRET, namespace, auth["name"])
+
+
+_NEEDS: Mapping[Kind, Callable[[Obj, str], Iterator[Need]]] = {
+    DATASTORE: _secrets,
+    PIPELINE: _pipeline,
+    RUN: _run,
+    MODEL_VERSION: _version,
+    DEPLOYMENT: _deployment,
+}
