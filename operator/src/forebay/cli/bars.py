@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Self
+from typing import Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -84,3 +84,8 @@ def _position(stage: StageView) -> tuple[float | None, float]:
     if stage.progress is None or stage.progress.percent is None:
         return None, 0.0
     return 100.0, min(stage.progress.percent, 100.0)
+
+
+def on_terminal(stream: TextIO) -> Bars:
+    """Bars on a terminal; rich itself leaves colours off when NO_COLOR is set."""
+    return Bars(Console(file=stream, highlight=False))

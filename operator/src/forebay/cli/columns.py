@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from forebay.api.kinds import KINDS
 from forebay.cli import age, jsonpath
 from forebay.kube.port import CONFIG_MAP, JOB, K8S_DEPLOYMENT, OWN_KINDS, POD, SERVICE, Kind, Obj
 
@@ -58,6 +57,8 @@ _CORE: Mapping[Kind, Sequence[Column]] = {
 
 def of(kind: Kind, *, wide: bool = False) -> list[Column]:
     """The columns of a kind after NAME; those of priority 1 only when `wide`."""
+    from forebay.api.kinds import KINDS  # noqa: PLC0415 - slow to import; help and completion go without
+
     if kind not in OWN_KINDS:
         return [*_CORE.get(kind, ()), _AGE]
     found = [Column(c.name, c.path, c.type, bool(c.priority)) for c in KINDS[kind.kind].columns]

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from forebay.api.schema import validate
 from forebay.cli import references
 from forebay.cli.failure import InvalidFiles
 from forebay.cli.sources import Document, read
@@ -124,6 +123,8 @@ _EXAMPLE = {"apiVersion": "forebay.dev/v1alpha1", "kind": "NoSQLPipeline"}
 
 def _schema_problems(item: Loaded, existing: Mapping[Ref, Obj]) -> list[str]:
     """Every error that the CRD's schema and rules find."""
+    from forebay.api.schema import validate  # noqa: PLC0415 - slow to import; help and completion go without
+
     if item.ref.kind not in OWN_KINDS:
         return []
     return [

@@ -6,21 +6,21 @@ applied, followed and decided lives in `applying.py`, `follow.py` and `targets.p
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from forebay.cli import age, applying, failed, report, runs, session, summary
 from forebay.cli.applying import Applied
-from forebay.cli.bars import Bars
 from forebay.cli.failure import EXIT_FAILED, EXIT_INTERRUPTED, UsageError, UserError
-from forebay.cli.follow import Follower
+from forebay.cli.follow import Follower, Screen
 from forebay.cli.lines import Lines
 from forebay.cli.loader import Loaded, load
 from forebay.cli.options import DEFAULT_STATE, Files, Output, State, TextFormat
@@ -166,12 +166,11 @@ class _Speaker:
     def __call__(self, text: str) -> None:
         typer.echo(text, err=self._err)
 
-    def screen(self) -> Bars | Lines:
+    def screen(self) -> AbstractContextManager[Screen]:
         """Bars on a terminal, plain lines elsewhere."""
         stream = sys.stderr if self._err else sys.stdout
-        console = Console(file=stream, highlight=False)
-        return (
-            Bars(console)
-            if console.is_terminal and not console.is_dumb_terminal
-            else Lines(self, time.monotonic)
-        )
+        if not stream.isatty() or os.environ.get("TERM") == "dumb":
+            return Lines(self, time.monotonic)
+        from forebay.cli.bars import on_terminal  # noqa: PLC0415 - rich is slow to import; only bars need it
+
+        return on_terminal(stream)

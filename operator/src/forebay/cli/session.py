@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from forebay.cli.failure import UserError
-from forebay.kube.embedded import EmbeddedKube
 from forebay.kube.port import OWN_KINDS, Kind, Kube, Obj, Ref
 
 T = TypeVar("T")
@@ -33,6 +32,8 @@ async def opened(state: Path) -> AsyncIterator[Kube]:
             f"there is no state in {state}",
             hint="Run `forebay run -f FILE` first, or name its folder with --state.",
         )
+    from forebay.kube.embedded import EmbeddedKube  # noqa: PLC0415 - slow to import; help and completion go without
+
     kube = EmbeddedKube(state / DATABASE)
     try:
         yield kube
