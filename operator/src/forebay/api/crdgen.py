@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, indentless=False)
 
 
+@cache
 def plain(info: KindInfo) -> str:
     """The text of a kind's file below crds/."""
     body = yaml.dump(crd(info), Dumper=_Dumper, sort_keys=False, width=4096, allow_unicode=True)

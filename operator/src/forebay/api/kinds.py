@@ -134,7 +134,7 @@ _INFOS = (
             MESSAGE,
             AGE,
         ),
-        _named(52, DNS_LABEL, _CHILDREN),
+        _named(63, DNS_LABEL, "so that it fits a label"),
     ),
     KindInfo(
         ModelVersion,

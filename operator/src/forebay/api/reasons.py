@@ -43,7 +43,7 @@ class Reason(StrEnum):
     Triggered = "Triggered", "A trigger fired and a run was created."
     CoolingDown = "CoolingDown", "A trigger fired again within its coolDown and was passed over."
     NoRunYet = "NoRunYet", "No run of this pipeline has finished yet."
-    Suspended = "Suspended", "spec.suspend is true: nothing new is started until it is false."
+    Suspended = "Suspended", "By spec.suspend: nothing new is started until it is false."
     ReconcilePaused = (
         "ReconcilePaused",
         "The annotation forebay.dev/reconcile is `paused`: the object is left alone; remove it to go on.",

@@ -50,7 +50,7 @@ def validate(obj: Any, old: Mapping[str, Any] | None = None) -> list[Cause]:
         error.validator in _TOO_LARGE for error in errors
     ):  # as a server: rules cost by size
         before = _MISSING if old is None else with_defaults(old)
-        walk = _Walk(broken=tuple(_broken(errors)))
+        walk = _Walk(broken=(*_broken(errors), *_unnamed(value)))
         causes += walk.node(schema_of(kind), value, before, ())
     return list(dict.fromkeys(causes))
 
@@ -63,7 +63,7 @@ def _frame(obj: Mapping[str, Any]) -> list[Cause]:
         causes.append(Cause("apiVersion", f"{said}: write {API_VERSION}"))
     if kind is None:
         causes.append(Cause("kind", f"is required: one of {', '.join(KINDS)}"))
-    elif kind not in KINDS:
+    elif not isinstance(kind, str) or kind not in KINDS:
         alike = messages.closest(str(kind), KINDS)
         cure = f"did you mean {alike}? " if alike else ""
         causes.append(
@@ -84,6 +84,13 @@ def _broken(errors: Sequence[Any]) -> Iterator[Path]:
     for error in errors:
         if error.validator != "additionalProperties":
             yield tuple(error.absolute_path)
+
+
+def _unnamed(obj: Obj) -> Iterator[Path]:
+    """Without a name (a server makes one of generateName) the rules about names say nothing."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, Mapping) or "name" not in metadata:
+        yield ("metadata", "name")
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from forebay.api.v1alpha1.backends import (
     Cassandra,
@@ -23,16 +23,7 @@ from forebay.api.v1alpha1.scalars import Text, Timestamp
 StoreType = Literal[
     "embedded", "cassandra", "mongodb", "couchbase", "dynamodb", "hbase", "kafka", "files"
 ]
-TYPES: tuple[str, ...] = (
-    "embedded",
-    "cassandra",
-    "mongodb",
-    "couchbase",
-    "dynamodb",
-    "hbase",
-    "kafka",
-    "files",
-)
+TYPES: tuple[str, ...] = get_args(StoreType)
 
 
 class Auth(Block):
@@ -74,16 +65,24 @@ class Limits(Block):
     ] = None
 
 
+def _only_with_its_type(name: str) -> Rule:
+    return Rule(
+        f"(self.type == '{name}') == has(self.{name})",
+        f"set {name} when type is {name}, and only then",
+        f".{name}",
+    )
+
+
 class DataStoreSpec(Block):
     """Which store, where, as whom, and how hard it may be driven."""
 
-    RULES: ClassVar[tuple[Rule, ...]] = tuple(
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        *(_only_with_its_type(name) for name in TYPES),
         Rule(
-            f"(self.type == '{name}') == has(self.{name})",
-            f"set {name} when type is {name}, and only then",
-            f".{name}",
-        )
-        for name in TYPES
+            "self.type == oldSelf.type",
+            "the type of a store is immutable: make another DataStore",
+            ".type",
+        ),
     )
     type: Annotated[
         StoreType,

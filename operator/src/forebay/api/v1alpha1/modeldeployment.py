@@ -59,7 +59,8 @@ class Rest(Block):
 
     enabled: Annotated[bool, about("False: no REST service.", True)] = True
     port: Annotated[
-        int, about("Port where there is no cluster; a TCP port.", 3000, ge=1024, le=65535)
+        int,
+        about("Port of the Service where the model answers; a TCP port.", 3000, ge=1024, le=65535),
     ] = 3000
     batching: Annotated[
         Batching, about("Computing requests together.", {"maxSize": 64, "maxLatencyMs": 10})

@@ -36,6 +36,7 @@ class RunPolicy(Block):
             "When a finished run is removed, seconds; left out: by the history limits only.",
             604800,
             ge=0,
+            le=31_536_000,
         ),
     ] = None
 

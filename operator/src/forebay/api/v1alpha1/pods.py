@@ -43,7 +43,7 @@ class Toleration(Block):
         about("Effect of the taint; all where it is left out.", "NoSchedule"),
     ] = None
     toleration_seconds: Annotated[
-        int | None, about("How long a NoExecute taint is borne, seconds.", 300, ge=0)
+        int | None, about("How long a NoExecute taint is borne, seconds.", 300, ge=0, le=31_536_000)
     ] = None
 
 

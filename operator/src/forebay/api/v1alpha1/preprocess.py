@@ -12,7 +12,7 @@ from forebay.api.v1alpha1.pods import PodTemplate
 from forebay.api.v1alpha1.scalars import Column, Duration, Fraction
 
 Sql = Annotated[str, Field(min_length=1, max_length=32768)]
-AGGREGATES = ("count", "sum", "mean", "min", "max", "stddev", "distinct", "last")
+AGGREGATES = ("count", "sum", "mean", "min", "max", "std", "distinct", "last", "lag")
 
 
 class Aggregate(Block):
@@ -31,13 +31,18 @@ class Aggregate(Block):
     mean: Annotated[Column | None, about("Column to average; its own unit.", "amount")] = None
     min: Annotated[Column | None, about("Column whose least value counts.", "amount")] = None
     max: Annotated[Column | None, about("Column whose largest value counts.", "vibration")] = None
-    stddev: Annotated[
+    std: Annotated[
         Column | None, about("Column whose sample standard deviation counts.", "amount")
     ] = None
     distinct: Annotated[
         Column | None, about("Column whose different values are counted.", "merchant")
     ] = None
-    last: Annotated[Column | None, about("Column whose newest value counts.", "country")] = None
+    last: Annotated[
+        Column | None, about("Column whose newest value in the window counts.", "country")
+    ] = None
+    lag: Annotated[
+        Column | None, about("Column whose newest value before the window counts.", "temperature")
+    ] = None
 
 
 class Features(Block):

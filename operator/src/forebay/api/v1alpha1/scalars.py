@@ -37,9 +37,7 @@ Decimal = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^-?[0-9]+(
 """A number that is compared: a string, because JSON numbers change on their way."""
 MetricValue = Annotated[str, Field(min_length=1, max_length=32)]
 Fraction = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^0(\.[0-9]+)?$")]
-Duration = Annotated[
-    str, Field(min_length=2, max_length=16, pattern=r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$")
-]
+Duration = Annotated[str, Field(min_length=2, max_length=16, pattern=r"^[0-9]{1,9}(ms|s|m|h|d)$")]
 Quantity = Annotated[
     str,
     Field(min_length=1, max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"),
