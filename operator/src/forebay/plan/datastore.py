@@ -19,6 +19,7 @@ from forebay.plan import jobstate
 from forebay.plan.announce import changes
 from forebay.plan.conditions import READY, Conditions, condition, is_true
 from forebay.plan.jobstate import JobState
+from forebay.plan.paused import paused
 from forebay.plan.secrets import missing_secret, secret_versions
 from forebay.plan.times import seconds_since
 from forebay.plan.types import Observed, Plan
@@ -31,14 +32,17 @@ _CLEAN_UP = (
     1.0  # seconds until a recorded Job is taken away, should its own status write not wake us
 )
 _ABOUT_CREDENTIALS = frozenset({Reason.StoreAuthFailed, Reason.SecretMissing})
+_ABOUT_PODS = frozenset({Reason.Unschedulable, Reason.ImagePullFailed, Reason.ReferenceMissing})
 _ABOUT_SPEC = frozenset({Reason.FieldNotSupportedInMode, Reason.InvalidSpec})
 
 
 def plan(observed: Observed, settings: Settings) -> Plan:
     """What to do for a DataStore now."""
     store = observed.object
-    if is_paused(store) or store["metadata"].get("deletionTimestamp"):
+    if store["metadata"].get("deletionTimestamp"):
         return Plan()
+    if is_paused(store):
+        return paused(observed, (REACHABLE, AUTHENTICATED))
     conditions = Conditions(store, (REACHABLE, AUTHENTICATED), observed.now)
     if (problem := missing_secret(store, observed)) is not None:
         conditions.set(AUTHENTICATED, None, Reason.SecretMissing, problem)
@@ -90,11 +94,11 @@ def _with_job(
         done = (*stale, Ref.of(job), *_config_map(observed, job["metadata"]["name"]))
         wait = _interval(store, settings) - seconds_since(ended, observed.now)
         return _written(observed, conditions, {}, delete=done, requeue_after=max(wait, _CLEAN_UP))
-    found = {"probeKey": key, "lastProbeTime": ended, **_judge(conditions, state)}
+    found = {"probeKey": key, "lastProbeTime": ended, **_judge(store, conditions, state)}
     return _written(observed, conditions, found, delete=stale, requeue_after=_CLEAN_UP)
 
 
-def _judge(conditions: Conditions, state: JobState) -> Mapping[str, str]:
+def _judge(store: Obj, conditions: Conditions, state: JobState) -> Mapping[str, str]:
     """Sets the conditions from a finished probe; returns what else the status learns."""
     if state.phase == "Succeeded":
         conditions.set(REACHABLE, True, Reason.Reachable)
@@ -104,7 +108,7 @@ def _judge(conditions: Conditions, state: JobState) -> Mapping[str, str]:
         return {"serverVersion": str(version)} if version else {}
     reason, message = state.reason, state.message
     if reason == Reason.DeadlineExceeded:
-        reason, message = Reason.StoreUnreachable, f"no answer within {DEADLINE} seconds"
+        reason, message = _why_late(store)
     if reason in _ABOUT_CREDENTIALS:
         conditions.set(
             REACHABLE, True if reason == Reason.StoreAuthFailed else None, Reason.Reachable
@@ -118,6 +122,14 @@ def _judge(conditions: Conditions, state: JobState) -> Mapping[str, str]:
     else:
         conditions.reconciling(reason, message)
     return {}
+
+
+def _why_late(store: Obj) -> tuple[str, str]:
+    """A probe that got no pod started says what it waited for; one that ran found nobody there."""
+    held = condition(store, REACHABLE)
+    if held.get("status") == "Unknown" and held.get("reason") in _ABOUT_PODS:
+        return held["reason"], held.get("message", "")
+    return Reason.StoreUnreachable, f"no answer within {DEADLINE} seconds"
 
 
 def _unknown(conditions: Conditions, reason: str, message: str) -> None:

@@ -1,0 +1,306 @@
+"""A DataStore is probed, judged and probed again: every state of plan/datastore.py."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+
+from forebay.plan.datastore import plan
+from forebay_workloads.contract import STAGE_FILE, Result, StageDocument
+from tests.unit.plan_serving.world import SETTINGS, World, cassandra, datastore, secret, text, words
+
+
+def finished(
+    world: World, result: Result | None = None, code: int = 0, word: str = "BackoffLimitExceeded"
+):
+    """The Job controller: the probe's pod ended."""
+    job = world.child("Job")
+    over = {"exitCode": code, "message": result.encode() if result else ""}
+    world.pod(job["metadata"]["name"], {"state": {"terminated": over}}, kind="Job")
+    kind = "Complete" if code == 0 else "Failed"
+    entry = {"type": kind, "status": "True", "reason": word, "lastTransitionTime": text(world.now)}
+    job["status"] = (
+        {"conditions": [entry], "completionTime": text(world.now)}
+        if code == 0
+        else {"conditions": [entry]}
+    )
+
+
+def a_world(store=None, *related) -> World:
+    return World(store or datastore(), list(related), plan)
+
+
+def good(world: World) -> None:
+    world.step()
+    finished(world, Result(detail={"serverVersion": "3.46"}))
+    world.step()
+    world.no_pods()
+    world.step()
+
+
+def test_at_first_sight_every_condition_is_there_and_one_probe_is_started():
+    world = a_world()
+    first = world.step()
+    assert [c["type"] for c in world.status["conditions"]] == [
+        "Ready",
+        "Reachable",
+        "Authenticated",
+        "Reconciling",
+        "Stalled",
+    ]
+    assert words(world.status) == ("Unknown", "Progressing")
+    assert first.events == ()
+    assert len(world.names("Job")) == 1
+    assert world.names("Job")[0].startswith("local-probe-")
+
+
+def test_the_probe_is_told_of_this_store_alone():
+    world = a_world()
+    world.step()
+    document = StageDocument.from_json(
+        world.child("ConfigMap")["data"][STAGE_FILE.rsplit("/", 1)[1]]
+    )
+    assert document.stage == "probe"
+    assert list(document.stores) == ["local"]
+    assert document.stores["local"].settings["path"].endswith("/stores/local.db")
+
+
+def test_while_the_probe_runs_nothing_is_started_twice():
+    world = a_world()
+    world.step()
+    before = dict(world.children)
+    assert world.step().apply == ()
+    assert world.children.keys() == before.keys()
+
+
+def test_a_good_probe_makes_the_store_ready_and_names_the_server():
+    world = a_world()
+    world.step()
+    finished(world, Result(detail={"serverVersion": "3.46"}))
+    world.step()
+    assert [words(world.status, k) for k in ("Ready", "Reachable", "Authenticated")] == [
+        ("True", "Ready"),
+        ("True", "Reachable"),
+        ("True", "Authenticated"),
+    ]
+    assert world.status["serverVersion"] == "3.46"
+    assert [(e.type, e.reason) for e in world.events] == [("Normal", "Ready")]
+
+
+def test_a_good_probe_without_a_version_is_good():
+    world = a_world()
+    world.step()
+    finished(world)
+    world.step()
+    assert words(world.status) == ("True", "Ready")
+    assert "serverVersion" not in world.status
+
+
+def test_a_finished_probe_goes_only_after_its_result_is_in_the_status():
+    world = a_world()
+    world.step()
+    finished(world, Result())
+    recorded = world.step()
+    assert recorded.delete == ()
+    assert recorded.requeue_after == 1.0
+    world.step()
+    assert world.names("Job") == []
+    assert world.names("ConfigMap") == []
+    assert words(world.status) == ("True", "Ready")
+
+
+def test_a_ready_store_is_left_alone_until_the_interval_is_over_and_then_probed_again():
+    world = a_world()
+    good(world)
+    rest = world.step()
+    assert rest.apply == ()
+    assert 0 < rest.requeue_after <= SETTINGS.probe_interval
+    again = world.step(rest.requeue_after + 1)
+    assert {o["kind"] for o in again.apply} == {"ConfigMap", "Job"}
+    assert words(world.status) == ("True", "Ready")
+
+
+FAILURES = {
+    "no connection": (
+        Result(reason="StoreUnreachable", message="shop:9042 refused"),
+        75,
+        "False",
+        "Unknown",
+    ),
+    "throttled": (Result(reason="StoreThrottled", message="slow down"), 75, "False", "Unknown"),
+    "wrong password": (
+        Result(reason="StoreAuthFailed", message="bad credentials"),
+        78,
+        "True",
+        "False",
+    ),
+    "no key": (Result(reason="SecretMissing", message="no key password"), 78, "Unknown", "False"),
+    "no folder": (
+        Result(reason="ReferenceMissing", message="data/ is not there"),
+        78,
+        "False",
+        "Unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failed_probe_says_which_half_failed(name):
+    result, code, reachable, authenticated = FAILURES[name]
+    world = a_world()
+    world.step()
+    finished(world, result, code)
+    world.step()
+    assert words(world.status) == ("False", result.reason)
+    assert words(world.status, "Reachable")[0] == reachable
+    assert words(world.status, "Authenticated")[0] == authenticated
+    assert words(world.status, "Stalled")[0] == "False"
+    assert [(e.type, e.reason, e.message) for e in world.events] == [
+        ("Warning", result.reason, result.message)
+    ]
+
+
+def test_a_store_that_no_adapter_serves_is_stalled_and_asked_seldom():
+    world = a_world()
+    world.step()
+    finished(world, Result(reason="FieldNotSupportedInMode", message="no adapter for hbase"), 78)
+    world.step()
+    assert words(world.status, "Stalled") == ("True", "FieldNotSupportedInMode")
+    world.no_pods()
+    world.step()
+    assert world.step().requeue_after > 290
+
+
+def test_F23_a_probe_that_never_answers_is_an_unreachable_store():
+    world = a_world()
+    world.step()
+    finished(world, None, 143, "DeadlineExceeded")
+    world.step()
+    assert words(world.status) == ("False", "StoreUnreachable")
+
+
+def test_F23_a_probe_without_a_node_says_so_while_it_waits_and_when_it_is_over():
+    world = a_world()
+    world.step()
+    job = world.names("Job")[0]
+    held = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}
+    world.pod(job, kind="Job", phase="Pending", conditions=[held])
+    world.step()
+    assert words(world.status, "Reachable") == ("Unknown", "Unschedulable")
+    world.no_pods()
+    entry = {
+        "type": "Failed",
+        "status": "True",
+        "reason": "DeadlineExceeded",
+        "lastTransitionTime": text(world.now),
+    }
+    world.child("Job")["status"] = {"conditions": [entry]}
+    world.step()
+    assert words(world.status) == ("False", "Unschedulable")
+
+
+def test_a_failing_store_is_asked_again_after_five_seconds_and_then_ever_more_seldom_up_to_five_minutes():
+    world = a_world()
+    waits = []
+    world.step()
+    for _ in range(9):
+        finished(world, Result(reason="StoreUnreachable", message="down"), 75)
+        world.step(0)
+        world.no_pods()
+        world.step(0)
+        wait = world.step(0).requeue_after
+        waits.append(round(wait))
+        assert world.names("Job") == []
+        world.step(wait + 0.001)
+    assert waits[0] == 5
+    assert waits == sorted(waits)
+    assert all(b >= 1.5 * a or b >= 300 for a, b in itertools.pairwise(waits[1:]))
+    assert waits[-1] == 300
+
+
+def test_a_store_that_comes_back_is_ready_after_the_next_probe():
+    world = a_world()
+    world.step()
+    finished(world, Result(reason="StoreUnreachable", message="down"), 75)
+    world.step()
+    world.no_pods()
+    world.step()
+    world.step(30)
+    finished(world, Result())
+    world.step()
+    assert words(world.status) == ("True", "Ready")
+
+
+def test_a_changed_spec_is_probed_at_once_and_the_old_probe_goes():
+    world = a_world()
+    world.step()
+    (old,) = world.names("Job")
+    world.edit(limits={"rowsPerSecond": 10})
+    world.step()
+    (new,) = world.names("Job")
+    assert new != old
+    assert world.names("ConfigMap") == [new]
+    assert words(world.status) == ("Unknown", "Progressing")
+
+
+def test_F64_a_missing_secret_is_named_and_the_probe_starts_once_it_is_there():
+    world = a_world(cassandra())
+    waiting = world.step()
+    assert words(world.status) == ("False", "SecretMissing")
+    assert "'shop-user'" in world.status["conditions"][0]["message"]
+    assert waiting.apply == ()
+    assert waiting.requeue_after <= 5
+    world.put(secret("shop-user"))
+    world.step()
+    assert len(world.names("Job")) == 1
+
+
+@pytest.mark.parametrize(
+    ("store", "secrets", "named"),
+    [
+        (cassandra(), [secret("shop-user", keys=("username",))], "'password'"),
+        (
+            cassandra(tls={"caSecretRef": {"name": "ca", "key": "root.pem"}}),
+            [secret("shop-user"), secret("ca", keys=("ca.crt",))],
+            "'root.pem'",
+        ),
+    ],
+)
+def test_F65_a_secret_that_lacks_a_key_names_the_key_and_no_value(store, secrets, named):
+    world = a_world(store, *secrets)
+    world.step()
+    assert words(world.status) == ("False", "SecretMissing")
+    assert named in world.status["conditions"][0]["message"]
+
+
+def test_F65_a_rotated_secret_is_probed_at_once():
+    world = a_world(cassandra(), secret("shop-user", "1"))
+    good(world)
+    assert words(world.status) == ("True", "Ready")
+    world.put(secret("shop-user", "2"))
+    world.step()
+    assert len(world.names("Job")) == 1
+
+
+def test_a_secret_is_mounted_and_never_copied():
+    world = a_world(cassandra(), secret("shop-user", keys=None))
+    world.step()
+    pod = world.child("Job")["spec"]["template"]["spec"]
+    assert [v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v] == ["shop-user"]
+    assert "password" not in json.dumps(world.child("ConfigMap"))
+
+
+def test_a_paused_store_is_left_alone_and_says_so():
+    store = datastore()
+    store["metadata"]["annotations"] = {"forebay.dev/reconcile": "paused"}
+    world = a_world(store)
+    assert world.step().apply == ()
+    assert words(world.status) == ("Unknown", "ReconcilePaused")
+
+
+def test_a_store_that_is_being_deleted_is_left_to_the_garbage_collector():
+    store = datastore()
+    store["metadata"]["deletionTimestamp"] = "2026-01-31T12:00:00Z"
+    assert a_world(store).step().status is None
