@@ -20,10 +20,11 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from forebay_workloads.codecs import cells
-from forebay_workloads.codecs.fit import columns_text, fit, row_key
+from forebay_workloads.codecs.fit import columns_text
 from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.stores import checks
-from forebay_workloads.stores.base import Row, RowError, Snapshot, Split, WriteReport
+from forebay_workloads.stores.base import Row, Snapshot, Split, WriteReport
+from forebay_workloads.stores.rows import accepted
 from forebay_workloads.stores.sqlite import Database, quote
 
 ROW = "_forebay_row"  # the column that numbers the rows: 1, 2, 3 …
@@ -148,20 +149,18 @@ class Tables:
             if merge:
                 info = self._widen(connection, info, batch.schema)
             checks.known_columns(table, batch.schema, info.schema)
-            rows, names, errors = _rows(batch, info, merge=merge)
-            if rows:
-                self._upsert(connection, info, names, rows)
-        return WriteReport(len(rows), errors)
+            fields = [f for f in info.schema if not merge or f.name in batch.schema.names]
+            rows, errors = accepted(batch, fields, info.key, _held)
+            if rows.num_rows:
+                self._upsert(connection, info, rows)
+        return WriteReport(rows.num_rows, errors)
 
     def _upsert(
-        self,
-        connection: sqlite3.Connection,
-        info: TableInfo,
-        names: list[str],
-        rows: list[tuple[Any, ...]],
+        self, connection: sqlite3.Connection, info: TableInfo, rows: pa.RecordBatch
     ) -> None:
         before = connection.total_changes
-        connection.executemany(_upsert_sql(info, names), rows)
+        values = zip(*(cells.to_cells(column) for column in rows.columns), strict=True)
+        connection.executemany(_upsert_sql(info, rows.schema.names), values)
         touched = connection.total_changes - before
         (total,) = connection.execute(
             f"SELECT coalesce(max({ROW}), 0) FROM {quote(info.name)}"  # noqa: S608 - quoted
@@ -270,37 +269,9 @@ def _upsert_sql(info: TableInfo, names: list[str]) -> str:
     return f"INSERT INTO {table} ({columns}) VALUES ({marks}) {clash}"  # noqa: S608 - quoted
 
 
-def _rows(
-    batch: pa.RecordBatch, info: TableInfo, *, merge: bool
-) -> tuple[list[tuple[Any, ...]], list[str], list[RowError]]:
-    """The batch as SQLite rows, their columns, and what does not fit."""
-    names = [name for name in info.schema.names if not merge or name in batch.schema.names]
-    bad: dict[int, str] = checks.null_keys(batch, info.key)
-    columns = []
-    for name in names:
-        kind = info.schema.field(name).type
-        if name not in batch.schema.names:
-            columns.append([None] * batch.num_rows)
-            continue
-        column, misfits = fit(batch.column(name), kind)
-        for misfit in misfits:
-            bad.setdefault(misfit.index, f"column {name!r}: {misfit.message}")
-        columns.append(_cells(column, name, bad))
-    errors = [
-        RowError(index, row_key(batch, info.key, index), "SchemaMismatch", message)
-        for index, message in sorted(bad.items())
-    ]
-    rows = zip(*columns, strict=True)
-    return [row for index, row in enumerate(rows) if index not in bad], names, errors
-
-
-def _cells(column: pa.Array, name: str, bad: dict[int, str]) -> list[Any]:
+def _held(kind: pa.DataType) -> pa.DataType:
     """SQLite's numbers have 63 bits and a sign; larger unsigned ones are refused row by row."""
-    if pa.types.is_uint64(column.type):
-        column, misfits = fit(column, pa.int64())
-        for misfit in misfits:
-            bad.setdefault(misfit.index, f"column {name!r}: {misfit.message}")
-    return cells.to_cells(column)
+    return pa.int64() if pa.types.is_uint64(kind) else kind
 
 
 def _batch(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
