@@ -318,8 +318,8 @@ BROKEN = {
             "ModelDeployment": 52,
         }.items()
     },
-    "dot in a name": (good("DataStore", name="a.b"), "metadata.name", "without dots"),
-    "digit first": (good("ModelDeployment", name="9a"), "metadata.name", "small letters"),
+    "dot in a name": (good("DataStore", name="a.b"), "metadata.name", "no dots"),
+    "digit first": (good("ModelDeployment", name="9a"), "metadata.name", "begin with a letter"),
 }
 
 # what changes → (old, new, field); the objects are valid by themselves

@@ -140,6 +140,12 @@ def test_a_name_may_be_left_to_the_server():
     assert validate(good("PipelineRun") | {"metadata": {"generateName": "movies-"}}) == []
 
 
+@pytest.mark.parametrize("name", ["Movies", "a_b", "-a", "a\n"])
+def test_a_name_that_no_api_server_takes_is_refused(name):
+    (message,) = messages(good("PipelineRun", name=name), "metadata.name")
+    assert "does not match" in message
+
+
 def test_a_spec_that_is_missing_is_required():
     obj = good("DataStore")
     del obj["spec"]

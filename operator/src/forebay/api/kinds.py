@@ -18,7 +18,6 @@ from forebay.api.v1alpha1 import (
     Resource,
     Rule,
 )
-from forebay.api.v1alpha1.scalars import DNS_1035, DNS_LABEL
 
 GROUP = "forebay.dev"
 VERSION = "v1alpha1"
@@ -72,19 +71,24 @@ AGE = Column("AGE", ".metadata.creationTimestamp", "date")
 PROGRESS = Column("PROGRESS", ".status.progress.text")
 
 
-def _named(limit: int, pattern: str, why: str) -> tuple[Rule, ...]:
+def _named(limit: int, why: str) -> tuple[Rule, ...]:
+    """A server has checked that the name is a DNS name; rules on it must be cheap, its length is unknown."""
     return (
         Rule(
             f"size(self.metadata.name) <= {limit}",
             f"metadata.name may have at most {limit} characters, {why}: take a shorter one",
         ),
         Rule(
-            f"self.metadata.name.matches('{pattern}')",
-            "metadata.name must consist of small letters, digits and -, without dots",
+            "!self.metadata.name.contains('.')",
+            "metadata.name must have no dots, so that it fits a label",
         ),
     )
 
 
+_LETTER_FIRST = Rule(
+    "self.metadata.name.matches('^[a-z]')",
+    "metadata.name must begin with a letter, as the name of a Service does",
+)
 _CHILDREN = "so that its children's names fit 63"
 
 _INFOS = (
@@ -100,7 +104,7 @@ _INFOS = (
             MESSAGE,
             AGE,
         ),
-        _named(52, DNS_LABEL, _CHILDREN),
+        _named(52, _CHILDREN),
     ),
     KindInfo(
         NoSQLPipeline,
@@ -117,7 +121,7 @@ _INFOS = (
             MESSAGE,
             AGE,
         ),
-        _named(52, DNS_LABEL, _CHILDREN),
+        _named(52, _CHILDREN),
     ),
     KindInfo(
         PipelineRun,
@@ -134,7 +138,7 @@ _INFOS = (
             MESSAGE,
             AGE,
         ),
-        _named(63, DNS_LABEL, "so that it fits a label"),
+        _named(63, "so that it fits a label"),
     ),
     KindInfo(
         ModelVersion,
@@ -150,7 +154,7 @@ _INFOS = (
             Column("DIGEST", ".spec.digest", priority=1),
             AGE,
         ),
-        _named(63, DNS_LABEL, "so that it fits a label"),
+        _named(63, "so that it fits a label"),
     ),
     KindInfo(
         ModelDeployment,
@@ -167,7 +171,7 @@ _INFOS = (
             MESSAGE,
             AGE,
         ),
-        _named(52, DNS_1035, _CHILDREN),
+        (*_named(52, _CHILDREN), _LETTER_FIRST),
     ),
 )
 

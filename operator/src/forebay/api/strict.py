@@ -11,6 +11,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from forebay.api.structural import INT_OR_STRING, PRESERVE, Schema, schema_of
+from forebay.api.v1alpha1.scalars import DNS_SUBDOMAIN
 
 _STRING: Schema = {"type": "string"}
 _LABELS: Schema = {"type": "object", "additionalProperties": _STRING}
@@ -22,6 +23,7 @@ METADATA: Schema = {
             "type": "string",
             "minLength": 1,
             "maxLength": 253,
+            "pattern": DNS_SUBDOMAIN.removesuffix("$") + r"\Z",
             "description": "Name of the object. Example: `movies`.",
         },
         "generateName": _STRING,

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-DNS_1035 = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
 OwnName = Annotated[str, Field(min_length=1, max_length=52, pattern=DNS_LABEL)]
