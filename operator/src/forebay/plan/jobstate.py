@@ -76,7 +76,7 @@ def _active(pods: Sequence[Obj], start: str | None, log_tail: Mapping[str, str])
     """Neither complete nor failed: what the newest pod says, and what the one before it died of."""
     if not pods:
         return JobState("Pending", Reason.Pending, "waiting for a pod", start)
-    if podstate.phase(pods[0]) == "Running":
+    if any(podstate.phase(pod) == "Running" for pod in pods):
         return JobState("Running", Reason.Running, "", start)
     if held := podstate.waiting(pods[0]):
         return JobState("Pending", held[0], held[1], start)
