@@ -30,7 +30,7 @@ FETCH_EXAMPLES = """\b
 Example:
   forebay datasets fetch movielens-100k --to data"""
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="One of `forebay datasets list`.")]
+Name = Annotated[str, typer.Argument(help="One of `forebay datasets list`.")]
 To = Annotated[
     Path, typer.Option("--to", metavar="DIR", file_okay=False, help="Folder for its files.")
 ]

@@ -18,11 +18,11 @@ Examples:
 
 KindArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[KIND]", help="The object's kind.", autocompletion=complete.kinds),
+    typer.Argument(help="The object's kind.", autocompletion=complete.kinds),
 ]
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="The object's name.", autocompletion=complete.names),
+    typer.Argument(help="The object's name.", autocompletion=complete.names),
 ]
 FileList = Annotated[
     list[str] | None,

@@ -20,7 +20,7 @@ Examples:
 
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="NAME", help="The object's name.", autocompletion=complete.names),
+    typer.Argument(help="The object's name.", autocompletion=complete.names),
 ]
 
 

@@ -17,6 +17,7 @@ from typer.main import get_command
 from forebay.cli.main import app
 
 DEFAULT_FILE = Path("docs/cli.md")
+_TYPE = re.compile(r" <(str|int range|dir)>")  # says nothing that the option's name does not say
 HEAD = """# The command line
 
 <!-- Written by `python -m forebay.cli.docs` from the commands' own help. Change the commands, not this page. -->
@@ -56,7 +57,9 @@ def _command(path: str, command: Any) -> str:
     usage = " ".join(command.collect_usage_pieces(context))
     rows = [row for row in (p.get_help_record(context) for p in command.params) if row]
     table = "".join(
-        f"| `{_cell(names)}` | {_cell(text)} |\n" for names, text in rows if names != "--help"
+        f"| `{_cell(_TYPE.sub('', names))}` | {_cell(text)} |\n"
+        for names, text in rows
+        if names != "--help"
     )
     examples = (command.epilog or "").replace("\b\n", "").split("\n", 1)[-1]
     lines = "\n".join(line.removeprefix("  ") for line in examples.splitlines())

@@ -21,9 +21,7 @@ Examples:
 
 Name = Annotated[
     str | None,
-    typer.Argument(
-        metavar="[NAME]", help="One object; all by default.", autocompletion=complete.names
-    ),
+    typer.Argument(help="One object; all by default.", autocompletion=complete.names),
 ]
 
 

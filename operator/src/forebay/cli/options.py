@@ -49,7 +49,6 @@ Namespace = Annotated[
 KindWord = Annotated[
     str,
     typer.Argument(
-        metavar="KIND",
         help="Kind: plural, singular, short name, or forebay for all.",
         autocompletion=complete.kinds,
     ),
@@ -59,7 +58,6 @@ TableOutput = Annotated[TableFormat, typer.Option("--output", "-o", help="Output
 RunName = Annotated[
     str,
     typer.Argument(
-        metavar="RUN",
         help="A run, or a pipeline: then its newest run.",
         autocompletion=complete.runs,
     ),
