@@ -65,7 +65,7 @@ def run(name="movies-11111111", status=None, pipeline_name="movies", key="1"):
     }
 
 
-def deployment(name="movies", status=None, **model):
+def deployment(name="movies", status=None, model=None):
     return {
         "apiVersion": API_VERSION,
         "kind": "ModelDeployment",
