@@ -4,10 +4,10 @@ import asyncio
 import copy
 from pathlib import Path
 
-from forebay.kube.embedded import EmbeddedKube
 from typer.testing import CliRunner
 
 from forebay.cli.main import app
+from forebay.kube.embedded import EmbeddedKube
 from forebay.kube.port import API_VERSION
 
 RUN_UID_LABEL = "forebay.dev/owner-uid"
