@@ -107,7 +107,7 @@ async def _run(
             if one.change != "unchanged":
                 say(str(one))
         if not follow:
-            plane.hand_over()
+            await plane.hand_over()
             say(
                 f"{len(applied)} objects applied; they go on in the background (`forebay down` stops them)"
             )
@@ -118,7 +118,7 @@ async def _run(
         for line in await _summary(plane.kube, outcome, applied, state):
             say(line)
         if await plane.needed():
-            plane.hand_over()
+            await plane.hand_over()
     return outcome
 
 
