@@ -23,6 +23,7 @@ LOOK = 0.15  # seconds between two looks
 STALE = (
     3.0  # seconds after which a status that an earlier command left behind must have been renewed
 )
+SEEN_WAIT = 10.0  # seconds for the reconciler to look at everything once
 READY_WAIT = 180.0  # seconds that a served model may take once all runs are over
 
 
@@ -59,6 +60,19 @@ class Follower:
         if all(view.succeeded for view in views):
             await _poll(self._models_settled, READY_WAIT)
         return await collect(self._kube, self._applied, views, await self._served())
+
+    async def until_seen(self) -> Outcome:
+        """Waits until the reconciler has looked at everything that was applied, so that runs are made."""
+        await _poll(self._seen, SEEN_WAIT)
+        return Outcome()
+
+    async def _seen(self) -> bool:
+        found = [
+            await self._kube.get(one.ref)
+            for one in self._applied
+            if one.ref.kind in (PIPELINE, DEPLOYMENT)
+        ]
+        return all(obj is None or targets.paused(obj) or targets.observed(obj) for obj in found)
 
     async def _runs_done(self) -> bool:
         all_runs = await self._kube.list(RUN)

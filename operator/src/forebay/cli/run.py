@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,16 +106,11 @@ async def _run(
         for one in applied:
             if one.change != "unchanged":
                 say(str(one))
-        if not follow:
-            await plane.hand_over()
-            say(
-                f"{len(applied)} objects applied; they go on in the background (`forebay down` stops them)"
-            )
-            return Outcome()
         with say.screen() as screen:
             follower = Follower(plane.kube, applied, earlier, plane.progress, screen)
-            outcome = await _within(limit, follower)
-        for line in await _summary(plane.kube, outcome, applied, state):
+            work = follower.until_done() if follow else follower.until_seen()
+            outcome = await _within(limit, work)
+        for line in await _closing(plane.kube, outcome, applied, state, follow=follow):
             say(line)
         if await plane.needed():
             await plane.hand_over()
@@ -127,25 +122,30 @@ def _key() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-async def _within(limit: float | None, follower: Follower) -> Outcome:
+async def _within(limit: float | None, work: Awaitable[Outcome]) -> Outcome:
     try:
         async with asyncio.timeout(limit):
-            return await follower.until_done()
+            return await work
     except TimeoutError as error:
         hint = "All processes are stopped. The next `forebay run` goes on from here."
         raise UserError(f"not done within {age.human_duration(limit or 0)}", hint=hint) from error
 
 
-async def _summary(
-    kube: Kube, outcome: Outcome, applied: Sequence[Applied], state: Path
+async def _closing(
+    kube: Kube, outcome: Outcome, applied: Sequence[Applied], state: Path, *, follow: bool
 ) -> list[str]:
+    """The last lines: the summary, why runs failed, or that there was nothing to wait for."""
+    if not any(one.ref.kind in (PIPELINE, RUN, DEPLOYMENT) for one in applied):
+        return [f"{len(applied)} objects applied; there is nothing to run in these files"]
+    if not follow:
+        return [
+            f"{len(applied)} objects applied; they go on in the background (`forebay down` stops them)"
+        ]
     versions = {v["metadata"]["name"]: v for v in await kube.list(MODEL_VERSION)}
     said = list(summary.lines(outcome, versions, _reports(outcome, state)))
     for view in outcome.runs:
         if view.phase == "Failed":
             said.extend(await failed.explain(kube, view))
-    if not any(one.ref.kind in (PIPELINE, RUN, DEPLOYMENT) for one in applied):
-        said.append(f"{len(applied)} objects applied; there is nothing to run in these files")
     return said
 
 

@@ -43,6 +43,12 @@ def paused(obj: Obj) -> bool:
     return (obj["metadata"].get("annotations") or {}).get(PAUSED[0]) == PAUSED[1]
 
 
+def observed(obj: Obj) -> bool:
+    """Whether its status belongs to its newest spec."""
+    seen = (obj.get("status") or {}).get("observedGeneration")
+    return int(seen or 0) >= int(obj["metadata"].get("generation") or 0)
+
+
 def runs_of(pipeline: Obj, all_runs: Sequence[Obj]) -> list[Obj]:
     """The pipeline's runs, oldest first."""
     meta = pipeline["metadata"]
@@ -64,9 +70,7 @@ def pipeline_done(pipeline: Obj, asked: str | None, all_runs: Sequence[Obj]) -> 
     if paused(pipeline):
         return True
     status = pipeline.get("status") or {}
-    if int(status.get("observedGeneration") or 0) < int(
-        pipeline["metadata"].get("generation") or 0
-    ):
+    if not observed(pipeline):
         return False
     if status.get("active") or any(not over(run) for run in runs_of(pipeline, all_runs)):
         return False
@@ -96,10 +100,7 @@ def served(deployment: Obj, versions: Sequence[Obj]) -> Served:
 
 
 def _state(deployment: Obj, versions: Sequence[Obj]) -> str:
-    status = deployment.get("status") or {}
-    if int(status.get("observedGeneration") or 0) < int(
-        deployment["metadata"].get("generation") or 0
-    ):
+    if not observed(deployment):
         return "pending"
     ready = condition(deployment, "Ready")
     rolling = condition(deployment, "Reconciling").get("status") == "True"
