@@ -238,7 +238,7 @@ async def test_a_pipeline_that_can_start_nothing_is_a_failure_with_its_reason(ku
             "False",
             "ReferenceMissing",
             True,
-            "  serving     movies  waits for a version  ReferenceMissing: because",
+            "  serving     movies  waits for a version of its model",
         ),
     ],
 )

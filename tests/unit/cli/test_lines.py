@@ -58,6 +58,10 @@ START, END = "2026-03-01T12:00:00Z", "2026-03-01T12:00:01.2Z"
             StageView("deploy", "Skipped", "Skipped", "spec has no deploy"),
             "skipped (spec has no deploy)",
         ),
+        (
+            StageView("train", "Retrying", "Retrying", "exit code 75; trying again"),
+            "retrying (exit code 75; trying again)",
+        ),
         (StageView("train", "Pending", "Unschedulable"), "pending (Unschedulable)"),
     ],
 )

@@ -89,7 +89,8 @@ class Follower:
         pipeline = await self._kube.get(applied.ref)
         if pipeline is None:  # somebody deleted it meanwhile: there is nothing to wait for
             return True
-        self._say_why_not_ready(applied.ref, pipeline)
+        if not any(self._followed(run) for run in targets.runs_of(pipeline, all_runs)):
+            self._say_why_not_ready(applied.ref, pipeline)
         return targets.pipeline_done(pipeline, applied.key, all_runs)
 
     def _say_why_not_ready(self, ref: Ref, pipeline: Obj) -> None:

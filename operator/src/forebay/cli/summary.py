@@ -21,8 +21,8 @@ def lines(
     """The summary; `versions` by name, `reports` are the files by run."""
     yield from (*outcome.unchanged, *outcome.stuck)
     for view in outcome.runs:
-        yield f"run {view.name} {view.phase.lower()}"
         if view.succeeded:
+            yield f"run {view.name} succeeded"
             yield from _succeeded(view, outcome.objects.get(view.name) or {}, versions)
         if view.name in reports:
             yield _line("report", reports[view.name])
@@ -80,8 +80,9 @@ def _served(one: Served) -> str:
     version = f"  ({one.version})" if one.version else ""
     if one.state == "ready":
         return f"{one.name}  {one.url or ''}{version}"
-    why = ": ".join(part for part in (one.reason, one.message) if part)
-    return f"{one.name}  {'waits for a version' if one.state == 'waiting' else 'not ready'}  {why}".rstrip()
+    if one.state == "waiting":
+        return f"{one.name}  waits for a version of its model"
+    return f"{one.name}  not ready  {': '.join(part for part in (one.reason, one.message) if part)}".rstrip()
 
 
 def _line(label: str, text: str) -> str:

@@ -82,5 +82,6 @@ def number(value: float | str) -> str:
 
 
 def _because(stage: StageView) -> str:
-    why = ": ".join(part for part in (stage.reason, stage.message) if part)
+    reason = "" if stage.reason == stage.state else stage.reason
+    why = ": ".join(part for part in (reason, stage.message) if part)
     return f" ({why})" if why else ""
