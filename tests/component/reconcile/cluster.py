@@ -136,7 +136,9 @@ class Cluster:
     async def set_status(self, obj, status):
         meta = {k: obj["metadata"][k] for k in ("name", "namespace")}
         slim = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": meta}
-        return await self.kube.apply({**slim, "status": status}, manager="kubelet", subresource="status")
+        return await self.kube.apply(
+            {**slim, "status": status}, manager="kubelet", subresource="status"
+        )
 
     def stage_of(self, job):
         labels = job["metadata"]["labels"]
@@ -171,7 +173,13 @@ class Cluster:
                 "namespace": meta["namespace"],
                 "labels": job["spec"]["template"]["metadata"]["labels"],
                 "ownerReferences": [
-                    {"apiVersion": "batch/v1", "kind": "Job", "name": meta["name"], "uid": meta["uid"], "controller": True}
+                    {
+                        "apiVersion": "batch/v1",
+                        "kind": "Job",
+                        "name": meta["name"],
+                        "uid": meta["uid"],
+                        "controller": True,
+                    }
                 ],
             },
             "spec": job["spec"]["template"]["spec"],

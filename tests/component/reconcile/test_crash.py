@@ -33,7 +33,10 @@ class Photographer:
         async def write(*args, **kwargs):
             done = await verb(*args, **kwargs)
             path = self._folder / f"{len(self.copies)}.db"
-            with closing(sqlite3.connect(path)) as target, closing(sqlite3.connect(self._cluster.path)) as source:
+            with (
+                closing(sqlite3.connect(path)) as target,
+                closing(sqlite3.connect(self._cluster.path)) as source,
+            ):
                 source.backup(target)
             self.copies.append((path, self._cluster.now, tuple(self._cluster.started)))
             return done

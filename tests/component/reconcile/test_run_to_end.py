@@ -1,15 +1,6 @@
-import pytest
-
-from forebay.kube.port import CONFIG_MAP, DEPLOYMENT, EVENT, JOB, MODEL_VERSION, PIPELINE, RUN, Ref
+from forebay.kube.port import DEPLOYMENT, EVENT, MODEL_VERSION, PIPELINE
 from forebay.manifests.labels import STAGE
-from tests.component.reconcile.cluster import Cluster, world
-
-
-@pytest.fixture
-async def cluster(tmp_path):
-    made = Cluster(tmp_path / "forebay.db")
-    yield made
-    await made.kube.close()
+from tests.component.reconcile.cluster import world
 
 
 async def test_a_pipeline_runs_from_ingest_to_a_served_version(cluster):
