@@ -43,6 +43,11 @@ class Workspace:
         """The blob key of a name; for messages and for `Result.detail`."""
         return f"{self.prefix}/{name}"
 
+    def local_path(self, name: str) -> Path | None:
+        """Where the blob of a name lies on this machine, for stores that offer `local_path(key)`."""
+        local: Callable[[str], Path | None] | None = getattr(self.store, "local_path", None)
+        return None if local is None else local(self.key(name))
+
     def put(self, name: str, data: bytes) -> str:
         """Keeps bytes under a name, in place of what was there. Returns `sha256:<hex>`."""
         return self.store.put_blob(self.key(name), io.BytesIO(data)).digest
@@ -189,7 +194,7 @@ class DatasetWriter:
         if not self._part:
             return
         key = f"{self._folder}{self._generation}/part-{len(self._parts):05}.arrow"
-        data = _encode(self.schema, self._part, compress=_local(self._workspace, key) is None)
+        data = _encode(self.schema, self._part, compress=self._workspace.local_path(key) is None)
         info = self._workspace.store.put_blob(self._workspace.key(key), pa.BufferReader(data))
         rows = sum(batch.num_rows for batch in self._part)
         self._parts.append({"key": key, "rows": rows, "bytes": info.size, "digest": _sha256(data)})
@@ -213,7 +218,7 @@ class _Parts:
                     f"{self._workspace.key(key)} is not what was written ({digest}); "
                     "run the stage that writes it again",
                 )
-            if _local(self._workspace, key):
+            if self._workspace.local_path(key):
                 self._checked.add(key)
             with ipc.open_file(data) as reader:
                 for index in range(reader.num_record_batches):
@@ -221,7 +226,7 @@ class _Parts:
 
     def _load(self, key: str) -> pa.Buffer:
         """A memory map of a local file (uncompressed, so batches point into it), or the bytes."""
-        path = _local(self._workspace, key)
+        path = self._workspace.local_path(key)
         if path is not None and path.is_file():
             return pa.memory_map(str(path)).read_buffer()
         stream = _open(self._workspace.store, self._workspace.key(key))
@@ -239,12 +244,6 @@ def _open(store: Store, key: str) -> BinaryIO | None:
         if error.reason == "ReferenceMissing":
             return None
         raise
-
-
-def _local(workspace: Workspace, key: str) -> Path | None:
-    """Where the blob lies on this machine, for stores that offer `local_path(key)`."""
-    local: Callable[[str], Path | None] | None = getattr(workspace.store, "local_path", None)
-    return None if local is None else local(workspace.key(key))
 
 
 def _json_name(name: str) -> str:
