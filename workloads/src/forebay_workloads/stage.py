@@ -59,10 +59,13 @@ class Stage:
     def store(self, name: str) -> Store:
         """The open store of that name; opened once, closed with the stage."""
         if name not in self._stores:
-            store = open_store(self.ref(name))
-            self._closing.callback(store.close)
-            self._stores[name] = store
+            self._stores[name] = self.keep(open_store(self.ref(name)))
         return self._stores[name]
+
+    def keep(self, store: Store) -> Store:
+        """Takes a store that the stage opened itself: it is closed with the others."""
+        self._closing.callback(store.close)
+        return store
 
     def stream(self, name: str) -> Stream:
         """A new connection to the broker of that name; closed with the stage."""

@@ -21,7 +21,9 @@ from forebay_workloads.codecs.fit import fit, shown
 from forebay_workloads.codecs.guess import NULLS, Guess, values_of
 from forebay_workloads.codecs.layout import Layout, Piece, Source
 from forebay_workloads.errors import ConfigError, DataError, cut
+from forebay_workloads.stores.base import BATCH_ROWS
 
+DELIMITERS = ",\t;|"
 HEADER_BYTES = 1 << 20  # where the first line must end
 BOM = text_codecs.BOM_UTF8
 
@@ -30,7 +32,9 @@ BOM = text_codecs.BOM_UTF8
 class Delimited:
     """How texts of lines and fields are read; see `files.options` of a DataStore."""
 
-    delimiter: str = ","
+    delimiter: str | None = (
+        None  # None: comma, unless the first line has none and another of DELIMITERS
+    )
     header: bool = True
     columns: Sequence[
         str
@@ -42,7 +46,9 @@ class Delimited:
     encoding: str = "utf-8"
 
     def __post_init__(self) -> None:
-        if len(self.delimiter) != 1 or not self.delimiter.isascii():
+        if self.delimiter is not None and (
+            len(self.delimiter) != 1 or not self.delimiter.isascii()
+        ):
             message = f"files.options.delimiter is one ASCII letter, not {self.delimiter!r}"
             raise ConfigError("FieldNotSupportedInMode", message)
         try:
@@ -58,21 +64,21 @@ class Delimited:
             raise ConfigError("FieldNotSupportedInMode", message)
 
     def inspect(self, sources: Sequence[Source]) -> Layout:
-        """Reads every file once, unless all types are declared."""
+        """Reads every file once: a row that does not fit is named before anything is written."""
         names: list[str] = []
         for source in sources:
-            own, _ = self._start(source)
+            own = self._head(source).names
             names = names or own
             if set(own) != set(names):
                 message = f"{source.name} has columns {own}, {sources[0].name} has {names}"
                 raise DataError("SchemaMismatch", message)
         self._check_declared(names, sources)
-        if all(name in self.types for name in names):
-            kinds = dict(self.types)
-            pieces = [Piece(i, self._start(one)[1], None) for i, one in enumerate(sources)]
-        else:
-            kinds, pieces = self._guess(names, sources)
-        return Layout(pa.schema([pa.field(name, kinds[name]) for name in names]), pieces)
+        schema, pieces, doubtful = self._guess(names, sources)
+        if len(doubtful):
+            for piece in pieces:  # one of these rows is about to be named
+                for _ in self.read(sources[piece.file], piece, doubtful, BATCH_ROWS):
+                    pass
+        return Layout(schema, pieces)
 
     def _check_declared(self, names: list[str], sources: Sequence[Source]) -> None:
         missing = [name for name in [*self.columns, *self.types] if name not in names]
@@ -84,21 +90,35 @@ class Delimited:
 
     def _guess(
         self, names: list[str], sources: Sequence[Source]
-    ) -> tuple[dict[str, pa.DataType], list[Piece]]:
+    ) -> tuple[pa.Schema, list[Piece], pa.Schema]:
+        """The schema, the pieces, and the columns in which some value does not fit."""
         guesses = {name: Guess(self._nulls()) for name in names if name not in self.types}
         pieces: list[Piece] = []
         for index, source in enumerate(sources):
             own: list[Piece] = []
             first = 0
-            for block, batch in self._parsed(source, Piece(index, self._start(source)[1], None)):
+            for block, batch in self._parsed(
+                source, Piece(index, self._head(source).rows_at, None)
+            ):
                 for name, guess in guesses.items():
                     guess.update(batch.column(name))
                 end = block.offset + len(block.data)
                 own.append(Piece(index, block.offset, end, first, batch.num_rows))
                 first += batch.num_rows
             pieces += own if source.seekable or not own else [_joined(own)]
-        kinds = {name: guess.kind() for name, guess in guesses.items()}
-        return {**self.types, **kinds}, pieces
+        schema = pa.schema(
+            [
+                (name, guesses[name].kind() if name in guesses else self.types[name])
+                for name in names
+            ]
+        )
+        doubtful = [
+            one
+            for one in schema
+            if not pa.types.is_string(one.type)
+            and (one.name not in guesses or guesses[one.name].doubtful)
+        ]
+        return schema, pieces, pa.schema(doubtful)
 
     def read(
         self, source: Source, piece: Piece, schema: pa.Schema, batch_rows: int
@@ -133,19 +153,19 @@ class Delimited:
 
     def _parsed(self, source: Source, piece: Piece) -> Iterator[tuple[Block, pa.RecordBatch]]:
         """Blocks of the piece and their rows as texts."""
-        names, _ = self._start(source)
+        head = self._head(source)
         row = piece.first_row
         with source.open() as stream:
             enter(stream, source, piece.start)
-            delimiter = self.delimiter.encode()
-            for block in blocks(stream, source.name, piece.start, piece.end, delimiter=delimiter):
-                batch = self._texts(block.data, names, source.name, row)
+            edge = head.delimiter.encode()
+            for block in blocks(stream, source.name, piece.start, piece.end, delimiter=edge):
+                batch = self._texts(block.data, head, source.name, row)
                 yield block, batch
                 row += batch.num_rows
 
-    def _texts(self, data: bytes, names: list[str], name: str, row: int) -> pa.RecordBatch:
+    def _texts(self, data: bytes, head: _Head, name: str, row: int) -> pa.RecordBatch:
         data = self._utf8(data, name, row)
-        keys = [str(index) for index in range(len(names))]
+        keys = [str(index) for index in range(len(head.names))]
         bad: list[pacsv.InvalidRow] = []
 
         def refuse(invalid: pacsv.InvalidRow) -> str:
@@ -157,7 +177,7 @@ class Delimited:
                 pa.BufferReader(data),
                 pacsv.ReadOptions(use_threads=False, column_names=keys, block_size=len(data) + 1),
                 pacsv.ParseOptions(
-                    delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=refuse
+                    delimiter=head.delimiter, newlines_in_values=True, invalid_row_handler=refuse
                 ),
                 pacsv.ConvertOptions(
                     column_types=dict.fromkeys(keys, pa.string()),
@@ -169,7 +189,7 @@ class Delimited:
         except pa.ArrowInvalid as error:
             raise _refused(error, bad, name, row) from error
         arrays = [column.combine_chunks() for column in table.columns]
-        return pa.RecordBatch.from_arrays(arrays, names=names)
+        return pa.RecordBatch.from_arrays(arrays, names=head.names)
 
     def _utf8(self, data: bytes, name: str, row: int) -> bytes:
         """The bytes as UTF-8; DataError SchemaMismatch names the row that is not of the encoding."""
@@ -181,35 +201,41 @@ class Delimited:
             raise DataError("SchemaMismatch", message) from error
         return data if text_codecs.lookup(self.encoding).name == "utf-8" else text.encode()
 
-    def _start(self, source: Source) -> tuple[list[str], int]:
-        """The column names of a file and the byte where its rows begin."""
+    def _head(self, source: Source) -> _Head:
+        """What the first line says: column names, delimiter, where the rows begin."""
         with source.open() as stream:
             data = fill(stream, HEADER_BYTES)
         begin = len(BOM) if data.startswith(BOM) else 0
         end = _line_end(data, begin)
-        record = next(
-            csv.reader(
-                [self._utf8(data[begin:end], source.name, -1).decode()], delimiter=self.delimiter
-            ),
-            [],
-        )
+        line = self._utf8(data[begin:end], source.name, -1).decode()
+        delimiter = self.delimiter or _delimiter(line)
+        record = next(csv.reader([line], delimiter=delimiter), [])
         if not self.header:
             names = list(self.columns) or [f"column_{i + 1}" for i in range(len(record))]
-            return names, begin
-        names = [name.strip() for name in record]
-        if not names and self.columns:
-            names = list(self.columns)
+            return _Head(names, delimiter, begin)
+        names = [name.strip() for name in record] or list(self.columns)
         twice = [name for name in names if names.count(name) > 1]
         if twice or "" in names:
-            what = (
-                f"two columns are called {twice[0]!r}"
-                if twice and twice[0]
-                else "a column has no name"
-            )
-            raise DataError(
-                "SchemaMismatch", f"{source.name}: {what} in its header {shown(','.join(names))}"
-            )
-        return names, end
+            what = f"two columns are called {twice[0]!r}" if twice else "a column has no name"
+            message = f"{source.name}: {what} in its header {shown(line.strip())}"
+            raise DataError("SchemaMismatch", message)
+        return _Head(names, delimiter, end)
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What the first line of a file says."""
+
+    names: list[str]
+    delimiter: str
+    rows_at: int  # byte
+
+
+def _delimiter(line: str) -> str:
+    """The comma, unless the line has none and has another usual delimiter."""
+    if DELIMITERS[0] in line:
+        return DELIMITERS[0]
+    return max(DELIMITERS, key=line.count)
 
 
 def enter(stream: BinaryIO, source: Source, start: int) -> None:

@@ -97,6 +97,11 @@ class Guess:
     def _no_number(self) -> None:
         self.alive = [kind for kind in self.alive if kind not in NUMBERS]
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether the type is one that not all values fit."""
+        return self.odd > 0 and self.kind() in NUMBERS
+
     def kind(self) -> pa.DataType:
         """The type of the column after all batches."""
         if not self.seen:

@@ -19,6 +19,7 @@ from forebay_workloads.codecs.fit import named, shown
 from forebay_workloads.codecs.guess import TOLERATED, TOLERATED_FROM
 from forebay_workloads.codecs.layout import Layout, Piece, Source
 from forebay_workloads.errors import ConfigError, DataError, cut
+from forebay_workloads.stores.base import BATCH_ROWS
 
 _ERRORS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
 
@@ -40,6 +41,11 @@ class _Kinds:
         self.floats = self.floats or any(isinstance(value, float) for value in numbers)
         if self.kind is not None:
             self.kind = _unified(self.kind, present)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the type is one that not all values fit."""
+        return self.kind is None and not pa.types.is_string(self.result())
 
     def result(self) -> pa.DataType:
         if self.kind is not None:
@@ -74,7 +80,7 @@ class JsonLines:
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
 
     def inspect(self, sources: Sequence[Source]) -> Layout:
-        """Reads every file once."""
+        """Reads every file once: a row that does not fit is named before anything is written."""
         kinds: dict[str, _Kinds] = {}
         pieces: list[Piece] = []
         for index, source in enumerate(sources):
@@ -91,7 +97,12 @@ class JsonLines:
             message = f"{sources[0].name}: no line has {missing[0]!r}; there are {', '.join(kinds)}"
             raise ConfigError("SchemaMismatch", message)
         found = {name: one.result() for name, one in kinds.items()}
-        return Layout(pa.schema(list({**found, **self.types}.items())), pieces)
+        schema = pa.schema(list({**found, **self.types}.items()))
+        doubtful = [one for one in schema if one.name in self.types or kinds[one.name].doubtful]
+        for piece in pieces if doubtful else ():  # one of these rows is about to be named
+            for _ in self.read(sources[piece.file], piece, pa.schema(doubtful), BATCH_ROWS):
+                pass
+        return Layout(schema, pieces)
 
     def read(
         self, source: Source, piece: Piece, schema: pa.Schema, batch_rows: int

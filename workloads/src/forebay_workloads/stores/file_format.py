@@ -37,7 +37,6 @@ FORMATS = {
 }
 """Suffix → format."""
 
-DELIMITERS = {"csv": ",", "tsv": "\t"}
 READ_BYTES = 1 << 20
 
 
@@ -130,7 +129,7 @@ def reader(paths: Sequence[str], options: Mapping[str, Any], table: str) -> Read
         return JsonLines(types)
     nulls = options.get("nullValues")
     return Delimited(
-        delimiter=options.get("delimiter") or DELIMITERS.get(next(iter(suffixes), ""), ","),
+        delimiter=options.get("delimiter") or ("\t" if "tsv" in suffixes else None),
         header=options.get("header", True),
         columns=columns,
         types=types,

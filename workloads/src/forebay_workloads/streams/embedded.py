@@ -45,6 +45,7 @@ class EmbeddedStream:
         self.name = ref.name
         self._partitions = int(ref.settings.get("partitions") or PARTITIONS)
         self._database = Database(Path(path), SETUP)
+        self._read: dict[tuple[str, str, int], int] = {}  # (group, topic, partition) → next offset
 
     def produce(
         self,
@@ -107,7 +108,11 @@ class EmbeddedStream:
     def consume(
         self, topics: Sequence[str], group: str, max_records: int, max_wait: float
     ) -> Polled:
-        """At most `max_records` after the group's position, waiting at most `max_wait` seconds."""
+        """At most `max_records` after the group's position, waiting at most `max_wait` seconds.
+
+        The position starts at what was committed and moves with each poll of this object; a new object
+        gets again what was not committed.
+        """
         end = time.monotonic() + max_wait
         while True:
             polled = self._poll(topics, group, max_records)
@@ -120,23 +125,27 @@ class EmbeddedStream:
         records: list[Record] = []
         positions: dict[tuple[str, int], int] = {}
         with self._database.read() as connection:
+            starts: dict[tuple[str, int], int] = {}
             for topic in topics:
-                starts = self._starts(connection, group, topic)
+                starts |= self._starts(connection, group, topic)
+            for index, ((topic, number), start) in enumerate(starts.items()):
                 # A fair share each, so that one full partition does not starve the others.
-                for number, start in starts.items():
-                    share = -(-(max_records - len(records)) // (len(starts) - number))
-                    found = self._records(connection, topic, number, start, share)
-                    records += found
-                    if found:
-                        positions[topic, number] = found[-1].offset + 1
+                share = -(-(max_records - len(records)) // (len(starts) - index))
+                first = max(start, self._read.get((group, topic, number), 0))
+                found = self._records(connection, topic, number, first, share)
+                records += found
+                if found:
+                    positions[topic, number] = found[-1].offset + 1
+        self._read |= {(group, *place): offset for place, offset in positions.items()}
         return Polled(records, positions)
 
-    def _starts(self, connection: sqlite3.Connection, group: str, topic: str) -> dict[int, int]:
-        """The next offset of each partition of a topic."""
+    def _starts(
+        self, connection: sqlite3.Connection, group: str, topic: str
+    ) -> dict[tuple[str, int], int]:
+        """The committed position of each partition of a topic, 0 where there is none."""
         done = self._committed(connection, group, topic)
-        return {
-            number: done.get((topic, number), 0) for number in range(self._count(connection, topic))
-        }
+        count = self._count(connection, topic)
+        return {(topic, number): done.get((topic, number), 0) for number in range(count)}
 
     @staticmethod
     def _records(
@@ -186,7 +195,7 @@ class EmbeddedStream:
             starts = self._starts(connection, group, topic)
             return sum(
                 max(0, self._end(connection, topic, number) - start)
-                for number, start in starts.items()
+                for (_, number), start in starts.items()
             )
 
     def close(self) -> None:
