@@ -1,0 +1,179 @@
+from datetime import timedelta
+
+from forebay.kube.port import JOB, PIPELINE, RUN, Ref
+from forebay_workloads.contract import Result
+from tests.component.reconcile.cluster import world
+from tests.component.reconcile.test_run_failures import condition, until
+
+
+def small(**changes):
+    """Two stores and a pipeline that only ingests."""
+    objects = world(**changes)
+    for stage in ("preprocess", "train", "evaluate", "publish", "predict", "deploy"):
+        objects[2]["spec"].pop(stage)
+    return objects[:3]
+
+
+async def rounds(cluster, reconciler, count):
+    for _ in range(count):
+        await cluster.round(reconciler)
+
+
+async def phases(cluster):
+    return sorted(r["status"]["phase"] for r in await cluster.kube.list(RUN))
+
+
+async def test_stages_that_are_left_out_are_shown_as_skipped(cluster):
+    await cluster.apply(*small())
+    await cluster.settle(cluster.reconciler())
+    run = await cluster.run_object()
+    states = {s["name"]: s["state"] for s in run["status"]["stages"]}
+    assert states["ingest"] == states["report"] == "Succeeded"
+    assert states["train"] == states["deploy"] == "Skipped"
+
+
+async def test_a_suspended_pipeline_starts_nothing_until_it_is_not(cluster):
+    await cluster.apply(*small(suspend=True))
+    reconciler = cluster.reconciler()
+    await rounds(cluster, reconciler, 4)
+    assert await cluster.kube.list(RUN) == []
+    pipeline = await cluster.one(PIPELINE)
+    assert pipeline["status"]["phase"] == "Suspended"
+    await cluster.apply(*small())
+    await cluster.settle(reconciler)
+    assert await phases(cluster) == ["Succeeded"]
+
+
+async def test_suspending_holds_a_run_that_has_not_begun_and_lets_a_begun_one_finish(cluster):
+    cluster.ends["probe"] = None
+    await cluster.apply(*small())
+    reconciler = cluster.reconciler()
+    await reconciler.reconcile(Ref.of(await cluster.one(PIPELINE)))
+    await cluster.apply(*small(suspend=True))
+    await rounds(cluster, reconciler, 3)
+    assert await phases(cluster) == ["Suspended"]
+    cluster.ends["probe"] = Result()
+    cluster.ends["ingest"] = None
+    await cluster.apply(*small())
+    await until(cluster, reconciler, "ingest")
+    await cluster.apply(*small(suspend=True))
+    cluster.ends["ingest"] = Result()
+    await cluster.settle(reconciler)
+    assert await phases(cluster) == ["Succeeded"]
+    await cluster.apply(*small())
+    await rounds(cluster, reconciler, 5)
+    assert len(await cluster.kube.list(RUN)) == 1, "suspend is no change of what a run is made of"
+
+
+async def test_an_annotation_asks_for_exactly_one_more_run(cluster):
+    await cluster.apply(*small())
+    reconciler = cluster.reconciler()
+    await cluster.settle(reconciler)
+    asked = small()
+    asked[2]["metadata"]["annotations"] = {"forebay.dev/run": "x" * 300}
+    await cluster.apply(*asked)
+    await rounds(cluster, reconciler, 10)
+    assert await phases(cluster) == ["Succeeded", "Succeeded"]
+
+
+async def test_a_run_that_is_gone_is_not_made_again(cluster):
+    await cluster.apply(*small())
+    reconciler = cluster.reconciler()
+    await cluster.settle(reconciler)
+    await cluster.kube.delete(Ref.of(await cluster.run_object()))
+    await rounds(cluster, reconciler, 4)
+    assert await cluster.kube.list(RUN) == []
+    pipeline = await cluster.one(PIPELINE)
+    assert pipeline["status"]["lastRun"]["phase"] == "Succeeded"
+    assert condition(pipeline, "Ready")["status"] == "True"
+
+
+async def test_the_history_limits_keep_the_newest_runs(cluster):
+    limits = {"successfulRunsHistoryLimit": 1, "failedRunsHistoryLimit": 0}
+    await cluster.apply(*small(**limits))
+    reconciler = cluster.reconciler()
+    await cluster.settle(reconciler)
+    cluster.ends["ingest"] = (65, Result(reason="EmptyDataset"), {})
+    asked = small(**limits)
+    asked[2]["metadata"]["annotations"] = {"forebay.dev/run": "2"}
+    await cluster.apply(*asked)
+    await rounds(cluster, reconciler, 10)
+    assert await phases(cluster) == ["Succeeded"]
+    pipeline = await cluster.one(PIPELINE)
+    assert pipeline["status"]["phase"] in ("Ready", "Failed")
+
+
+async def test_a_finished_run_goes_when_its_time_is_over_and_its_children_follow(cluster):
+    await cluster.apply(*small(runPolicy={"ttlSecondsAfterFinished": 60}))
+    reconciler = cluster.reconciler()
+    await cluster.settle(reconciler)
+    assert await reconciler.reconcile(Ref.of(await cluster.run_object())) > 30
+    cluster.now += timedelta(seconds=100)
+    await rounds(cluster, reconciler, 3)
+    assert await cluster.kube.list(RUN) == []
+    assert "ingest" not in {cluster.stage_of(j) for j in await cluster.kube.list(JOB)}
+
+
+async def test_replace_ends_the_active_run_and_allow_runs_beside_it(cluster):
+    for policy, wished in (("Allow", 2), ("Replace", 1)):
+        cluster.ends["ingest"] = None
+        await cluster.apply(*small(concurrencyPolicy=policy))
+        reconciler = cluster.reconciler()
+        await until(cluster, reconciler, "ingest")
+        asked = small(concurrencyPolicy=policy)
+        asked[2]["metadata"]["annotations"] = {"forebay.dev/run": policy}
+        await cluster.apply(*asked)
+        await rounds(cluster, reconciler, 3)
+        runs = await cluster.kube.list(RUN)
+        active = [r for r in runs if r["status"]["phase"] in ("Pending", "Running")]
+        assert len(active) == wished, policy
+        cluster.ends["ingest"] = Result()
+        await cluster.settle(reconciler)
+        await cluster.kube.delete(Ref.of(await cluster.one(PIPELINE)))
+
+
+async def test_a_schedule_starts_runs_and_says_when_the_next_one_is(cluster):
+    await cluster.apply(*small(schedule="* * * * *"))
+    reconciler = cluster.reconciler()
+    await rounds(cluster, reconciler, 1)
+    assert await cluster.kube.list(RUN) == []
+    pipeline = await cluster.one(PIPELINE)
+    assert condition(pipeline, "Ready")["reason"] == "NoRunYet"
+    assert pipeline["status"]["nextScheduleTime"] > cluster.now.strftime("%Y-%m-%dT%H:%M")
+    assert await reconciler.reconcile(Ref.of(pipeline)) <= 60
+    cluster.now += timedelta(seconds=61)
+    await cluster.settle(reconciler, 30)
+    pipeline = await cluster.one(PIPELINE)
+    assert pipeline["status"]["lastRun"]["trigger"] == "schedule"
+    assert pipeline["status"]["lastScheduleTime"]
+
+
+async def test_a_schedule_that_is_no_cron_expression_stalls_with_its_field(cluster):
+    await cluster.apply(*small(schedule="61 * * * *"))
+    await rounds(cluster, cluster.reconciler(), 1)
+    found = condition(await cluster.one(PIPELINE), "Stalled")
+    assert (found["status"], found["reason"]) == ("True", "InvalidSpec")
+    assert "spec.schedule" in found["message"]
+
+
+async def test_a_run_of_the_name_that_belongs_to_nobody_is_a_conflict(cluster):
+    cluster.ends["ingest"] = None
+    await cluster.apply(*small())
+    reconciler = cluster.reconciler()
+    await reconciler.reconcile(Ref.of(await cluster.one(PIPELINE)))
+    run = await cluster.run_object()
+    await cluster.kube.delete(Ref.of(run))
+    meta = {"name": run["metadata"]["name"], "namespace": "shop"}
+    await cluster.apply({**run, "metadata": meta})
+    pipeline = await cluster.one(PIPELINE)
+    await cluster.kube.apply(
+        {
+            "apiVersion": pipeline["apiVersion"], "kind": "NoSQLPipeline",
+            "metadata": {"name": "movies", "namespace": "shop"}, "status": {},
+        },
+        subresource="status",
+    )  # fmt: skip
+    await reconciler.reconcile(Ref.of(pipeline))
+    found = condition(await cluster.one(PIPELINE), "Stalled")
+    assert found["reason"] == "NameConflict"
+    assert meta["name"] in found["message"]
