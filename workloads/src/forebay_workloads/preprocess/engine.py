@@ -184,16 +184,21 @@ def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
 
 def _check_names(schema: pa.Schema) -> None:
     """SQL does not tell `Id` from `id`: two such columns would be one."""
-    seen: dict[str, str] = {ROW: ROW}
+    seen = {ROW: ROW}
     for name in schema.names:
-        other = seen.setdefault(name.lower(), name)
-        if seen.get(name.lower()) != name or schema.names.count(name) > 1 or name == ROW:
+        if name.lower() in seen:
             raise DataError(
                 "SchemaMismatch",
-                f"columns {other!r} and {name!r} have the same name in SQL; rename one of them",
+                f"columns {seen[name.lower()]!r} and {name!r} have the same name in SQL; rename one",
             )
+        seen[name.lower()] = name
 
 
 def _numbered(batches: list[pa.RecordBatch], schema: pa.Schema, start: int) -> pa.Table:
-    table = pa.Table.from_batches(batches, schema)
+    try:
+        table = pa.Table.from_batches(batches, schema)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            "SchemaMismatch", f"rows do not have the table's columns: {cut(error)}"
+        ) from error
     return table.append_column(ROW, pa.array(np.arange(start, start + table.num_rows), pa.int64()))
