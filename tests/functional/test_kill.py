@@ -1,0 +1,82 @@
+"""kill -9 wherever it hurts: the same final objects as a run that nobody disturbed."""
+
+import os
+import signal
+
+import pytest
+
+from tests.functional.project import Project, kill, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+STAGES = ("ingest", "preprocess", "train", "evaluate", "publish", "predict")
+
+
+def final(project: Project) -> dict:
+    """What is left of a run, without names made from uids, times and places."""
+    (run,) = project.objects("pipelineruns")
+    (version,) = project.objects("modelversions")
+    stages = [(s["name"], s["state"], s.get("rows")) for s in run["status"]["stages"]]
+    return {
+        "phase": run["status"]["phase"],
+        "stages": stages,
+        "metrics": run["status"]["metrics"],
+        "version": version["metadata"]["name"],
+        "digest": version["spec"]["digest"],
+        "artifact": version["spec"]["artifact"],
+        "kinds": sorted(o["kind"] for o in project.objects("forebay")),
+    }
+
+
+def undisturbed(tmp_path, **options) -> dict:
+    folder = tmp_path / "reference"
+    folder.mkdir()
+    reference = Project(folder, tmp_path / "reference-state")
+    reference.write(**options)
+    assert reference.run().returncode == 0
+    return final(reference)
+
+
+def stage_state(project: Project, name: str) -> str | None:
+    try:
+        runs = project.peek("PipelineRun")
+    except FileNotFoundError:
+        return None
+    stages = (runs[0].get("status") or {}).get("stages", []) if runs else []
+    return next((s["state"] for s in stages if s["name"] == name), None)
+
+
+def test_F08_a_run_killed_at_every_stage_boundary_ends_in_the_same_objects(project, tmp_path):
+    project.write(epochs="4")
+    for stage in STAGES:
+        process = project.start()
+        wait_until(lambda s=stage: stage_state(project, s) == "Succeeded", timeout=90)
+        kill(process)
+    assert project.run().returncode == 0
+    assert final(project) == undisturbed(tmp_path, epochs="4")
+
+
+def test_F22_a_training_killed_in_its_middle_resumes_and_ends_in_the_same_model(project, tmp_path):
+    project.write(epochs="3000")
+    process = project.start()
+    wait_until(lambda: project.checkpoints(), timeout=90)
+    kill(process)
+    for pid in project.stage_pids("train"):
+        os.kill(pid, signal.SIGKILL)
+    assert project.run().returncode == 0
+    assert "resum" in project.forebay("logs", project.objects("pipelineruns")[0]["metadata"]["name"]).stdout
+    assert final(project) == undisturbed(tmp_path, epochs="3000")
+
+
+def test_ctrl_c_stops_all_children_and_the_next_run_goes_on(project):
+    project.write(epochs="100000")
+    process = project.start()
+    wait_until(lambda: project.checkpoints(), timeout=90)
+    pids = project.stage_pids("train")
+    assert pids
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    for pid in pids:
+        wait_until(lambda p=pid: not os.path.exists(f"/proc/{p}"))
+    (run,) = project.objects("pipelineruns")
+    assert run["status"]["phase"] not in ("Failed", "Succeeded")
