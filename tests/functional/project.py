@@ -3,6 +3,7 @@
 Everything runs through the installed `forebay` program, in processes of its own, as a user would.
 """
 
+import asyncio
 import csv
 import json
 import os
@@ -13,6 +14,9 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from forebay.kube.embedded import EmbeddedKube
+from forebay.kube.port import RUN, Kind
 
 FOREBAY = Path(sys.executable).with_name("forebay")
 
@@ -64,7 +68,9 @@ def rows(users: int = 80, items: int = 40, seed: int = 1) -> list[tuple[str, str
     for u in range(users):
         for i in rng.sample(range(items), items // 2):
             liked = (u % 2) == (i % 2)
-            made.append((f"taster-{u}", f"bottle é{i}", round((88 if liked else 70) + rng.gauss(0, 3), 1)))
+            made.append(
+                (f"taster-{u}", f"bottle é{i}", round((88 if liked else 70) + rng.gauss(0, 3), 1))
+            )
     return made
 
 
@@ -93,14 +99,27 @@ class Project:
     def forebay(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess:
         command = [str(FOREBAY), *arguments, "--state", str(self.state)]
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout, env=self.environment(), check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=self.environment(),
+            check=False,
         )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         return self.forebay("run", "-f", str(self.yaml), *arguments)
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        command = [str(FOREBAY), "run", "-f", str(self.yaml), "--state", str(self.state), *arguments]
+        command = [
+            str(FOREBAY),
+            "run",
+            "-f",
+            str(self.yaml),
+            "--state",
+            str(self.state),
+            *arguments,
+        ]
         log = (self.folder / "run.log").open("a")
         return subprocess.Popen(
             command, stdout=log, stderr=log, env=self.environment(), start_new_session=True
@@ -110,6 +129,42 @@ class Project:
         shown = self.forebay("get", kind, "-o", "json")
         assert shown.returncode == 0, shown.stderr
         return json.loads(shown.stdout)["items"]
+
+    def peek(self, kind: Kind) -> list[dict]:
+        """Objects read straight from the state, without starting a program: for looking often."""
+
+        async def read() -> list[dict]:
+            kube = EmbeddedKube(self.state / "forebay.db")
+            try:
+                return await kube.list(kind)
+            finally:
+                await kube.close()
+
+        return asyncio.run(read()) if (self.state / "forebay.db").exists() else []
+
+    def stage(self, name: str) -> str | None:
+        """The state of a stage of the only run; None before there is one."""
+        runs = self.peek(RUN)
+        stages = (runs[0].get("status") or {}).get("stages", []) if runs else []
+        return next((s["state"] for s in stages if s["name"] == name), None)
+
+    def checkpoints(self) -> list[Path]:
+        """The files of the newest resume points."""
+        return list((self.state / "work").glob("runs/*/checkpoint/**/*.safetensors"))
+
+    def stage_pids(self) -> list[int]:
+        """Processes of this project's pods: those whose environment names its state folder."""
+        mark = f"FOREBAY_ROOT={self.state.resolve()}/".encode()
+        found = []
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                try:
+                    ours = mark in (folder / "environ").read_bytes()
+                except OSError:  # it ended, or is not ours to look at
+                    continue
+                if ours:
+                    found.append(int(folder.name))
+        return found
 
     def down(self) -> None:
         self.forebay("down")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -37,20 +38,11 @@ def undisturbed(tmp_path, **options) -> dict:
     return final(reference)
 
 
-def stage_state(project: Project, name: str) -> str | None:
-    try:
-        runs = project.peek("PipelineRun")
-    except FileNotFoundError:
-        return None
-    stages = (runs[0].get("status") or {}).get("stages", []) if runs else []
-    return next((s["state"] for s in stages if s["name"] == name), None)
-
-
 def test_F08_a_run_killed_at_every_stage_boundary_ends_in_the_same_objects(project, tmp_path):
     project.write(epochs="4")
     for stage in STAGES:
         process = project.start()
-        wait_until(lambda s=stage: stage_state(project, s) == "Succeeded", timeout=90)
+        wait_until(lambda s=stage: project.stage(s) == "Succeeded", timeout=90)
         kill(process)
     assert project.run().returncode == 0
     assert final(project) == undisturbed(tmp_path, epochs="4")
@@ -59,24 +51,27 @@ def test_F08_a_run_killed_at_every_stage_boundary_ends_in_the_same_objects(proje
 def test_F22_a_training_killed_in_its_middle_resumes_and_ends_in_the_same_model(project, tmp_path):
     project.write(epochs="3000")
     process = project.start()
-    wait_until(lambda: project.checkpoints(), timeout=90)
+    wait_until(project.checkpoints, timeout=90)
     kill(process)
-    for pid in project.stage_pids("train"):
+    for pid in project.stage_pids():
         os.kill(pid, signal.SIGKILL)
     assert project.run().returncode == 0
-    assert "resum" in project.forebay("logs", project.objects("pipelineruns")[0]["metadata"]["name"]).stdout
+    assert (
+        "resum"
+        in project.forebay("logs", project.objects("pipelineruns")[0]["metadata"]["name"]).stdout
+    )
     assert final(project) == undisturbed(tmp_path, epochs="3000")
 
 
 def test_ctrl_c_stops_all_children_and_the_next_run_goes_on(project):
     project.write(epochs="100000")
     process = project.start()
-    wait_until(lambda: project.checkpoints(), timeout=90)
-    pids = project.stage_pids("train")
+    wait_until(project.checkpoints, timeout=90)
+    pids = project.stage_pids()
     assert pids
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130
     for pid in pids:
-        wait_until(lambda p=pid: not os.path.exists(f"/proc/{p}"))
+        wait_until(lambda p=pid: not Path(f"/proc/{p}").exists())
     (run,) = project.objects("pipelineruns")
     assert run["status"]["phase"] not in ("Failed", "Succeeded")

@@ -4,13 +4,16 @@ import urllib.request
 
 import pytest
 
+from forebay.kube.port import K8S_DEPLOYMENT
 from tests.functional.project import rows, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def post(url, body):
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
@@ -61,13 +64,14 @@ def test_a_new_version_takes_over_and_the_old_one_goes(project):
     assert deployment["version"] == "wines-v2"
     answer = post(f"{deployment['url']}/predict", {"inputs": [{"user": "taster-1", "item": "x"}]})
     assert answer["model_version"] == "wines-v2"
-    wait_until(lambda: len(project.objects("deployments.apps")) == 1)
+    wait_until(lambda: len(project.peek(K8S_DEPLOYMENT)) == 1)
 
 
 def test_no_follow_returns_at_once_and_the_run_goes_on_without_it(project):
     project.write(epochs="2")
     assert project.run("--no-follow").returncode == 0
     (run,) = wait_until(
-        lambda: [r for r in project.objects("pipelineruns") if r["status"]["phase"] == "Succeeded"], every=0.5
+        lambda: [r for r in project.objects("pipelineruns") if r["status"]["phase"] == "Succeeded"],
+        every=0.5,
     )
     assert run["status"]["modelVersion"] == "wines-v1"
