@@ -1,0 +1,39 @@
+"""The operator's settings, from the environment of its pod. Read once, at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from forebay.settings import Settings
+
+METRICS_PORT = 8080
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the chart may set, each with its default in Settings."""
+
+    settings: Settings
+    metrics_port: int  # 0: no metrics
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Environment:
+        """Raises ValueError for a number that is none; unknown variables are not ours."""
+        default = Settings()
+        settings = Settings(
+            plane="cluster",
+            train_image=environ.get("FOREBAY_TRAIN_IMAGE", default.train_image),
+            serve_image=environ.get("FOREBAY_SERVE_IMAGE", default.serve_image),
+            state_dir=environ.get("FOREBAY_STATE_DIR", default.state_dir),
+            workers=_number(environ, "FOREBAY_WORKERS", default.workers),
+            probe_interval=_number(environ, "FOREBAY_PROBE_SECONDS", int(default.probe_interval)),
+        )
+        return cls(settings, _number(environ, "FOREBAY_METRICS_PORT", METRICS_PORT))
+
+
+def _number(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "")
+    if text and not text.isdecimal():
+        raise ValueError(f"{name} is {text!r}, not a whole number")
+    return int(text) if text else default
