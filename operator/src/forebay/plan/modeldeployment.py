@@ -23,7 +23,7 @@ from forebay.plan.rollout import Rollout, decide, stable_version
 from forebay.plan.secrets import secret_versions
 from forebay.plan.served import look
 from forebay.plan.types import Observed, Plan
-from forebay.plan.unserved import unserved
+from forebay.plan.unsupported import unsupported
 from forebay.settings import Settings
 
 ROLLOUT_COMPLETE = "RolloutComplete"
@@ -40,7 +40,7 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     if is_paused(obj):
         return paused(observed, TYPES)
     conditions = Conditions(obj, TYPES, observed.now)
-    _side_conditions(conditions, obj["spec"])
+    _side_conditions(conditions, obj["spec"], settings)
     version = chosen(observed)
     if version is None:
         return _waiting(observed, settings, conditions, Reason.ReferenceMissing, absence(observed))
@@ -50,7 +50,7 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     return _rolling(observed, settings, conditions, version)
 
 
-def _side_conditions(conditions: Conditions, spec: Mapping[str, Any]) -> None:
+def _side_conditions(conditions: Conditions, spec: Mapping[str, Any], settings: Settings) -> None:
     """What has no stream, sink or monitoring has nothing to say about them."""
     for kind, field in (
         ("StreamHealthy", "stream"),
@@ -64,7 +64,8 @@ def _side_conditions(conditions: Conditions, spec: Mapping[str, Any]) -> None:
             reason,
             f"spec.{field} is {'not honoured yet' if spec.get(field) else 'not set'}",
         )
-    conditions.warn(Reason.FieldNotSupportedInMode, unserved(spec))
+    ignored = unsupported("ModelDeployment", spec, settings.plane)
+    conditions.warn(Reason.FieldNotSupportedInMode, ignored)
 
 
 def _replicas(obj: Obj) -> int:

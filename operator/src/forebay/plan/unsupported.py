@@ -64,7 +64,36 @@ _PIPELINE = (
         lambda v: v == "Canary",
     ),
 )
-_TABLE: Mapping[str, tuple[Row, ...]] = {"NoSQLPipeline": _PIPELINE}
+_DEPLOYMENT = (
+    Row("stream", "no records are scored from a stream"),
+    Row("features", "a request must carry all its features"),
+    Row("sink", "predictions are answered and not stored"),
+    Row("autoscaling", "replicas.min pods run"),
+    Row(
+        "replicas",
+        "max means nothing without autoscaling, min pods run",
+        lambda v: v.get("max") not in (None, v.get("min", 1)),
+    ),
+    Row("monitoring", "requests are not kept and drift is not measured"),
+    Row("profile", "it is served as on a cluster, nothing is buffered", lambda v: v == "Edge"),
+    Row(
+        "rollout.strategy",
+        "it is rolled out as Rolling, after its probes, without steps",
+        lambda v: v == "Canary",
+    ),
+    Row("rollout.predictions", "predictions are kept", lambda v: v != "Keep"),
+    Row("rest.enabled", "the REST service runs", lambda v: v is False),
+    Row("rest.auth", "the keys are mounted, but callers are not asked for them"),
+    Row(
+        "podTemplate",
+        "there are no pods: models are served by processes of this machine",
+        planes=("embedded",),
+    ),
+)
+_TABLE: Mapping[str, tuple[Row, ...]] = {
+    "NoSQLPipeline": _PIPELINE,
+    "ModelDeployment": _DEPLOYMENT,
+}
 
 
 def unsupported(kind: str, spec: Spec, plane: str) -> list[str]:
