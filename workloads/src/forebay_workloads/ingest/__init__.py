@@ -37,5 +37,5 @@ def run(stage: Stage) -> Result:
         f"ingest {plan.source_table} → {plan.target_table}: {rows['read']:,} rows read, "
         f"{rows['written']:,} written, {rows['failed']:,} refused in {copied.document['seconds']} s"
     )
-    snapshot = copied.document["source"]["snapshot"]
+    snapshot = {**copied.document["source"]["snapshot"], "digest": copied.document["digest"]}
     return Result(rows=rows, detail={"digest": copied.document["digest"], "snapshot": snapshot})

@@ -125,19 +125,38 @@ class EmbeddedStream:
         records: list[Record] = []
         positions: dict[tuple[str, int], int] = {}
         with self._database.read() as connection:
-            starts: dict[tuple[str, int], int] = {}
-            for topic in topics:
-                starts |= self._starts(connection, group, topic)
-            for index, ((topic, number), start) in enumerate(starts.items()):
-                # A fair share each, so that one full partition does not starve the others.
-                share = -(-(max_records - len(records)) // (len(starts) - index))
-                first = max(start, self._read.get((group, topic, number), 0))
-                found = self._records(connection, topic, number, first, share)
+            for (topic, number), (start, count) in self._shares(
+                connection, topics, group, max_records
+            ).items():
+                found = self._records(connection, topic, number, start, count)
                 records += found
-                if found:
-                    positions[topic, number] = found[-1].offset + 1
+                positions[topic, number] = start + len(found)
         self._read |= {(group, *place): offset for place, offset in positions.items()}
         return Polled(records, positions)
+
+    def _shares(
+        self, connection: sqlite3.Connection, topics: Sequence[str], group: str, most: int
+    ) -> dict[tuple[str, int], tuple[int, int]]:
+        """First offset and number of records to read of each partition that has any.
+
+        Each gets an equal part; what the emptier ones leave goes to the others, so that one full
+        partition starves nobody and a poll is as full as it can be.
+        """
+        waiting = []
+        for topic in topics:
+            for (_, number), done in self._starts(connection, group, topic).items():
+                start = max(done, self._read.get((group, topic, number), 0))
+                left = self._end(connection, topic, number) - start
+                if left > 0:
+                    waiting.append((left, (topic, number), start))
+        waiting.sort()
+        shares = {}
+        for index, (left, place, start) in enumerate(waiting):
+            count = min(left, -(-most // (len(waiting) - index)))
+            most -= count
+            if count:
+                shares[place] = (start, count)
+        return dict(sorted(shares.items()))
 
     def _starts(
         self, connection: sqlite3.Connection, group: str, topic: str
