@@ -1,9 +1,12 @@
 """A data set larger than the memory given to the engine streams through and spills."""
 
+import time
+
 import pyarrow as pa
 
 from forebay_workloads.features.expression import Column, Star
 from forebay_workloads.preprocess.engine import MEMORY_FLOOR, Engine, memory_limit
+from forebay_workloads.preprocess.split import cut, shares
 
 ROWS = 24
 BATCH = 20_000
@@ -40,3 +43,14 @@ def test_rows_leave_in_the_order_they_came_with_any_number_of_threads(tmp_path):
 
 def test_the_memory_limit_leaves_room_for_the_rest_of_the_process():
     assert memory_limit() >= MEMORY_FLOOR
+
+
+def test_a_random_split_of_many_rows_is_quick(tmp_path):
+    schema = pa.schema([("id", pa.int64())])
+    with Engine(tmp_path, threads=1) as engine:
+        engine.load("t", schema, [pa.record_batch([range(200_000)], schema)])
+        wanted = shares({"by": "random", "test": "0.2", "validation": "0.1"}, None)
+        started = time.monotonic()
+        rule = cut(engine, "t", engine.types("t"), wanted)
+        assert time.monotonic() - started < 2  # one key as text for each row would take 16 s
+        assert rule.counts == {"train": 140_000, "validation": 20_000, "test": 40_000}
