@@ -123,7 +123,7 @@ def _probes() -> dict[str, Any]:
     ready = {"httpGet": {"path": "/v2/health/ready", "port": PORT_NAME}, "timeoutSeconds": 3}
     live = {"httpGet": {"path": "/v2/health/live", "port": PORT_NAME}, "timeoutSeconds": 5}
     return {
-        "startupProbe": {**live, "periodSeconds": 2, "failureThreshold": PROGRESS_DEADLINE // 2},
+        "startupProbe": {**live, "periodSeconds": 1, "failureThreshold": PROGRESS_DEADLINE},
         "readinessProbe": {**ready, "periodSeconds": 2, "failureThreshold": 3},
         "livenessProbe": {**live, "periodSeconds": 10, "failureThreshold": 6},
     }

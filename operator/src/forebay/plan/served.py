@@ -45,11 +45,6 @@ class Served:
     observed: Observed
 
     @property
-    def exists(self) -> bool:
-        """Whether anything of it is still there."""
-        return self.deployment is not None or bool(self.pods)
-
-    @property
     def _status(self) -> Mapping[str, Any]:
         status: Mapping[str, Any] = (self.deployment or {}).get("status") or {}
         return status
