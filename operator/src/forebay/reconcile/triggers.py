@@ -7,7 +7,7 @@ call `woken_by` with what they are given.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import structlog
 
@@ -33,13 +33,30 @@ from forebay.reconcile.loop import Reconciler
 log = structlog.get_logger(__name__)
 WATCHED: tuple[Kind, ...] = (*OWN_KINDS, JOB, POD, CONFIG_MAP, SERVICE, K8S_DEPLOYMENT, SECRET)
 _AGAIN = 1.0  # seconds until a broken watch is opened again
+_PATIENCE = 0.2  # seconds for a watch to end
 
 
 async def watch(kube: Kube, reconciler: Reconciler, namespace: str | None = None) -> None:
     """Wakes by every change until it is cancelled."""
-    async with asyncio.TaskGroup() as group:
-        for kind in WATCHED:
-            group.create_task(_watch(kube, reconciler, kind, namespace))
+    tasks = [
+        asyncio.create_task(_watch(kube, reconciler, kind, namespace), name=f"watch {kind.plural}")
+        for kind in WATCHED
+    ]
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()  # a watch ends by an error only
+    finally:
+        await _stop(tasks)
+
+
+async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels until all are done: `asyncio.wait_for` of Python 3.11 can lose a cancellation."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_PATIENCE)
 
 
 async def _watch(kube: Kube, reconciler: Reconciler, kind: Kind, namespace: str | None) -> None:
