@@ -183,6 +183,15 @@ def test_the_prepared_rows_are_written_to_the_store_that_the_spec_names(kit):
         assert stage.store("local").get("prepared", [{"id": 4}]) == [{"id": 4, "twice": 8.0}]
 
 
+def test_rows_that_the_store_refuses_are_counted_and_shown_and_the_others_written(kit):
+    kit.fill(pa.table({"who": ["a", None, "b", None], "x": [1, 2, 3, 4]}))
+    place = {"storeRef": {"name": "local"}, "table": "prepared", "key": ["who"]}
+    with pytest.raises(DataError, match="refused 2 rows for 'prepared'"):
+        kit.run({"to": place})
+    with kit.stage({}) as stage:
+        assert stage.store("local").get("prepared", [{"who": "b"}])[0]["x"] == 3
+
+
 def test_any_column_name_works_also_those_that_look_like_sql(kit):
     odd = 'a"; DROP TABLE input; --'
     table = pa.table({odd: [f"g{i}" for i in range(10)], "rowid": range(10), "select": range(10)})

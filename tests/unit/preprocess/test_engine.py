@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from forebay_workloads.errors import ConfigError, DataError, RetryableError, StageError
+from forebay_workloads.preprocess import watch
 from forebay_workloads.preprocess.engine import Engine, translated
-from forebay_workloads.preprocess.watch import watched
 from forebay_workloads.recipes.base import Preempted
 
 
@@ -52,17 +52,20 @@ def test_a_long_statement_is_stopped_when_the_stage_must_stop(engine):
     stage = Stopping()
     threading.Timer(0.3, stage.stopping.set).start()
     started = time.monotonic()
-    with pytest.raises(Preempted), watched(stage, engine, 40, 60):
+    with pytest.raises(Preempted), watch.watched(stage, engine, 40, 60):
         engine.execute(
             "CREATE TABLE t AS SELECT sum(a.range) FROM range(100000) a, range(1000000) b"
         )
     assert time.monotonic() - started < 5
 
 
-def test_progress_stays_between_its_bounds(engine):
+def test_progress_moves_between_its_bounds(engine, monkeypatch):
     stage = Stopping()
-    with watched(stage, engine, 40, 60):
-        engine.execute("CREATE TABLE t AS SELECT sum(a.range) FROM range(30000) a, range(30000) b")
+    monkeypatch.setattr(watch, "INTERVAL", 0.02)
+    with watch.watched(stage, engine, 40, 60):
+        engine.execute("CREATE TABLE t AS SELECT range AS i, hash(range) AS h FROM range(2000000)")
+        engine.execute("CREATE TABLE s AS SELECT * FROM t ORDER BY h")
+    assert stage.seen
     assert all(40 <= percent <= 60 for percent in stage.seen)
 
 

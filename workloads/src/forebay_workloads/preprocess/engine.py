@@ -61,7 +61,8 @@ class Engine:
             "python_enable_replacements": "false",
         }
         self._db = duckdb.connect(str(folder / "scratch.duckdb"), config=config)
-        self._db.execute("SET enable_progress_bar = false")
+        self._db.execute("SET enable_progress_bar = true")  # without it `progress` knows nothing
+        self._db.execute("SET enable_progress_bar_print = false")
         self._db.execute("SET enable_external_access = false")
 
     def __enter__(self) -> Self:
