@@ -7,7 +7,7 @@ User code (`train.entrypoint`) gives the same functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -85,7 +85,9 @@ class Artifact:
     """
 
     files: Mapping[str, bytes]
-    signature: Mapping[str, Any]  # {"inputs": [{name, dtype, shape}], "outputs": […]}, shape None = batch
+    signature: Mapping[
+        str, Any
+    ]  # {"inputs": [{name, dtype, shape}], "outputs": […]}, shape None = batch
 
 
 class Recipe(Protocol):
@@ -106,5 +108,10 @@ class Recipe(Protocol):
     def load(self, files: Mapping[str, bytes]) -> Model:
         """The inverse of `export`: rebuilds the model from a published artefact's files."""
 
-    def predict(self, model: Model, data: Data, spec: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
+    def predict(
+        self, model: Model, data: Data, spec: Mapping[str, Any]
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of `predict:` (top-N lists, scores), without model_version and scored_at."""
+
+    def key(self, model: Model) -> Sequence[str]:
+        """The columns that name a row of `predict`: its upsert key."""

@@ -1,0 +1,203 @@
+"""Explicit ratings: biased matrix factorisation by stochastic gradient descent, in PyTorch.
+
+An ensemble of small models (`members` times `factors`) is trained side by side on the same batches; they start
+apart, so their mean errs less than one large model would, and it is still one product of two vectors. Ratings
+are scaled to mean 0 and deviation 1 first, so lr and l2 mean the same on any scale. Called by the recipe.
+
+Everything random in an epoch comes from (seed, epoch): a checkpoint is weights, optimiser state and a place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from forebay_workloads.recipes.base import Context, Preempted
+from forebay_workloads.recipes.matrix_factorization.course import Course, check_finite
+from forebay_workloads.recipes.matrix_factorization.data import Ratings
+from forebay_workloads.recipes.matrix_factorization.factors import Matrix
+from forebay_workloads.recipes.matrix_factorization.params import Params
+
+INIT = 0.05  # standard deviation of the factors at the start
+NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
+# Ratings' worth of belief that a factor or bias is 0, so that what was rarely rated does not stand out.
+FACTOR_PRIOR = 2.0
+BIAS_PRIOR = 5.0
+CHECKPOINT_STEPS = 200  # steps between two offers of a checkpoint inside an epoch
+CURE = "lower train.params.lr or raise l2"
+
+Measure = Callable[[Matrix, Matrix], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How ratings become the numbers that are trained on: (rating - mean) / deviation."""
+
+    mean: float
+    deviation: float
+
+    @classmethod
+    def of(cls, values: np.ndarray[Any, Any]) -> Scale:
+        """The scale of these ratings; a deviation of 0 (all equal) counts as 1."""
+        return cls(float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64)) or 1.0)
+
+
+class Explicit:
+    """One training. `measure` takes folded matrices and gives validation metrics ({} without validation)."""
+
+    def __init__(
+        self,
+        train: Ratings,
+        shape: tuple[int, int],
+        params: Params,
+        context: Context,
+        measure: Measure,
+    ) -> None:
+        self._params, self._context, self._measure = params, context, measure
+        self._scale = Scale.of(train.values)
+        self._users = torch.from_numpy(train.users)
+        self._items = torch.from_numpy(train.items)
+        scaled = (train.values - self._scale.mean) / self._scale.deviation
+        self._values = torch.from_numpy(scaled.astype(np.float32))[:, None]
+        sides = zip((self._users, self._items), shape, strict=True)
+        self._shares = [
+            1 / torch.bincount(rows, minlength=n).clamp(min=1)[:, None] for rows, n in sides
+        ]
+        self._steps = math.ceil(len(train) / params.batch_size)
+        self._weights = self._initial(shape)
+        self._optimizer = _optimizer(params, self._weights)
+        self._best = [w.clone() for w in self._weights]
+        self._place = {"epoch": 0, "step": 0, "loss": 0.0}
+        self.course = Course("rmse", params.patience)
+
+    def _initial(self, shape: tuple[int, int]) -> list[torch.Tensor]:
+        random = torch.Generator().manual_seed(self._params.seed)
+        width = self._params.members * self._params.factors
+        factors = [torch.randn(rows, width, generator=random) * INIT for rows in shape]
+        biases = [torch.zeros(rows, 1) for rows in shape]
+        return [*factors, *biases]
+
+    def run(self, mark: str) -> tuple[Matrix, Matrix]:
+        """Trains to the end; returns the best epoch's folded matrices. `mark` names the data and params.
+
+        Raises:
+            DataError: NonFiniteLoss.
+            Preempted: asked to stop, after a checkpoint.
+        """
+        self._resume(mark)
+        while self._place["epoch"] < self._params.epochs and not self.course.ended:
+            loss = self._epoch(mark)
+            metrics = {"loss": loss, **self._measure(*self.folded(self._weights))}
+            check_finite(metrics.get("rmse", loss), int(self._place["epoch"]) + 1, CURE)
+            if self.course.note(metrics):
+                self._best = [w.clone() for w in self._weights]
+            self._place = {"epoch": self._place["epoch"] + 1, "step": 0, "loss": 0.0}
+            self._context.report(int(self._place["epoch"]), self._params.epochs, metrics)
+            self._save(mark)
+        return self.folded(self._best)
+
+    def _epoch(self, mark: str) -> float:
+        epoch, size = int(self._place["epoch"]), self._params.batch_size
+        random = torch.Generator().manual_seed(self._params.seed + (epoch + 1) * 2**31)
+        order = torch.randperm(len(self._users), generator=random)
+        while (step := int(self._place["step"])) < self._steps:
+            if self._context.should_stop():
+                self._save(mark, force=True)
+                raise Preempted
+            rate = 0.5 * (
+                1 + math.cos(math.pi * (epoch + step / self._steps) / self._params.epochs)
+            )
+            for group in self._optimizer.param_groups:
+                group["lr"] = self._params.lr * rate
+            self._place["loss"] += self._step(order[step * size : (step + 1) * size])
+            self._place["step"] = step + 1
+            check_finite(self._place["loss"], epoch + 1, CURE)
+            if not (step + 1) % CHECKPOINT_STEPS:
+                self._save(mark)
+        return self._place["loss"] / len(self._users)
+
+    def _step(self, rows: torch.Tensor) -> float:
+        """One batch; returns its sum of squared errors of the ensemble's mean, on the scaled ratings.
+
+        The loss per rating: every member's squared error, L2 on its factors, and priors that fade with
+        the number of a row's ratings. Its gradient is short enough to be written down.
+        """
+        members, many = self._params.members, len(rows)
+        users, items = self._users[rows], self._items[rows]
+        p, q = self._weights[0][users], self._weights[1][items]
+        b, c = self._weights[2][users], self._weights[3][items]
+        r, s = self._shares[0][users], self._shares[1][items]
+        products = (p * q).view(many, members, -1)
+        error = products.sum(dim=2) + (b + c - self._values[rows])
+        spread = error.repeat_interleave(self._params.factors, dim=1)
+        total = error.sum(dim=1, keepdim=True)
+        gradients = (
+            torch.addcmul(spread * q, p, self._params.l2 + FACTOR_PRIOR * r),
+            torch.addcmul(spread * p, q, self._params.l2 + FACTOR_PRIOR * s),
+            torch.addcmul(total, b, members * BIAS_PRIOR * r),
+            torch.addcmul(total, c, members * BIAS_PRIOR * s),
+        )
+        for weight, gradient, numbers in zip(
+            self._weights, gradients, (users, items) * 2, strict=True
+        ):
+            weight.grad = torch.ops.aten.embedding_dense_backward(
+                gradient.mul_(2.0 / many), numbers, len(weight), -1, False
+            )
+        self._optimizer.step()
+        return float(error.mean(dim=1).square().sum())
+
+    def folded(self, weights: list[torch.Tensor]) -> tuple[Matrix, Matrix]:
+        """users[U+1, d+2], items[I+1, d+2] whose product is the rating; last rows for unknown ids."""
+        p, q, b, c = (
+            np.vstack([w.numpy(), np.zeros((1, w.shape[1]), np.float32)]) for w in weights
+        )
+        spread = self._scale.deviation
+        ones_p, ones_q = np.ones_like(b), np.ones_like(c)
+        users = np.hstack(
+            [p * (spread / self._params.members), b * spread + self._scale.mean, ones_p]
+        )
+        items = np.hstack([q, ones_q, c * spread])
+        return users.astype(np.float32), items.astype(np.float32)
+
+    def _save(self, mark: str, *, force: bool = False) -> None:
+        state = {name: w.numpy() for name, w in zip(NAMES, self._weights, strict=True)}
+        state |= {f"best.{n}": w.numpy() for n, w in zip(NAMES, self._best, strict=True)}
+        for index, slots in self._optimizer.state_dict()["state"].items():
+            state |= {f"optimizer.{index}.{key}": value.numpy() for key, value in slots.items()}
+        meta = {"mark": mark, "place": dict(self._place), **self.course.to_meta()}
+        self._context.checkpoint(state, meta, force=force)
+
+    def _resume(self, mark: str) -> None:
+        found = self._context.restore()
+        if found is None or found[1].get("mark") != mark:
+            return
+        state, meta = found
+        for index, name in enumerate(NAMES):
+            self._weights[index].copy_(_tensor(state[name]))
+            self._best[index].copy_(_tensor(state[f"best.{name}"]))
+        slots: dict[int, dict[str, torch.Tensor]] = {}
+        for key in state:
+            if key.startswith("optimizer."):
+                _, number, slot = key.split(".", 2)
+                slots.setdefault(int(number), {})[slot] = _tensor(state[key])
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        self._place = dict(meta["place"])
+        self.course = Course("rmse", self._params.patience, list(meta["curve"]), meta["best_epoch"])
+
+
+def _tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
+    return torch.from_numpy(np.array(array))  # a copy: a checkpoint's bytes are read-only
+
+
+def _optimizer(params: Params, weights: list[torch.Tensor]) -> torch.optim.Optimizer:
+    if params.optimizer == "adam":
+        return torch.optim.Adam(weights, lr=params.lr, fused=True)
+    if params.optimizer == "adagrad":
+        return torch.optim.Adagrad(weights, lr=params.lr)
+    return torch.optim.SGD(weights, lr=params.lr)
