@@ -106,11 +106,9 @@ class Guess:
         """The type of the column after all batches."""
         if not self.seen:
             return pa.string()
+        whole = [kind for kind in self.alive if kind not in NUMBERS or not self.odd]
         tolerated = self.seen >= TOLERATED_FROM and self.odd <= TOLERATED * self.seen
-        for kind in self.alive:
-            if kind not in NUMBERS or not self.odd or tolerated:
-                return kind
-        return pa.string()
+        return next(iter(whole or (self.alive if tolerated else ())), pa.string())
 
 
 def _names(values: pa.Array) -> bool:
