@@ -41,7 +41,7 @@ def test_each_stage_has_a_bar_with_its_numbers():
     lines = [line for line in text.split("\r")[-1].splitlines() if "━" in line]
     assert "ingest" in lines[0]
     assert "100,000 rows" in lines[0]
-    assert "epoch 14/20  loss 0.81  70%  ETA 6.0 s" in lines[1]
+    assert "epoch 14/20  loss 0.81  70%  ETA 6 s" in lines[1]
     assert "publish" in lines[2]
 
 

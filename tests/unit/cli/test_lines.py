@@ -20,7 +20,7 @@ START, END = "2026-03-01T12:00:00Z", "2026-03-01T12:00:01.2Z"
             StageView(
                 "ingest", "Succeeded", start=START, end=END, rows={"read": 1000, "written": 999}
             ),
-            "999 rows  1.2 s",
+            "999 rows  1 s",
         ),
         (
             StageView(
@@ -30,7 +30,7 @@ START, END = "2026-03-01T12:00:00Z", "2026-03-01T12:00:01.2Z"
                 end=END,
                 rows={"train": 80000, "test": 20000},
             ),
-            "80,000 train / 20,000 test  1.2 s",
+            "80,000 train / 20,000 test  1 s",
         ),
         (StageView("deploy", "Succeeded"), "done"),
         (StageView("train", "Running"), "running"),
@@ -70,7 +70,7 @@ def test_a_stage_says_what_matters(stage, text):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(-1, "0.0 s"), (1.25, "1.2 s"), (48, "48 s"), (200, "3m20s")]
+    ("value", "text"), [(-1, "0 s"), (0.25, "0.2 s"), (1.25, "1.2 s"), (48, "48 s"), (200, "3m20s")]
 )
 def test_seconds_read_well(value, text):
     assert wording.seconds(value) == text

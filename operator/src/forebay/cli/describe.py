@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from forebay.cli import age, complete, eventlist, kinds, session, table, views, wording
+from forebay.cli import age, complete, eventlist, kinds, runs, session, table, views, wording
 from forebay.cli.failure import UsageError
 from forebay.cli.get import clean
 from forebay.cli.options import DEFAULT_STATE, KindWord, Namespace, State
-from forebay.kube.port import Kube, Obj
+from forebay.kube.port import RUN, Kind, Kube, Obj
 
 EXAMPLES = """\b
 Examples:
@@ -34,13 +34,20 @@ def describe(
     wanted, chosen = kinds.resolve_one(kind), name
 
     async def read(kube: Kube) -> tuple[Obj, list[Obj]]:
-        obj = await session.find(kube, wanted, chosen, namespace)
+        obj = await _find(kube, wanted, chosen, namespace)
         return obj, await eventlist.listed(
             kube, obj["metadata"]["namespace"], obj["metadata"]["uid"]
         )
 
     obj, events = session.using(state, read)
     typer.echo(text(obj, events, datetime.now(UTC)))
+
+
+async def _find(kube: Kube, kind: Kind, name: str, namespace: str | None) -> Obj:
+    """The object; for runs a pipeline's name means its newest run, as in `logs` and `report`."""
+    if kind == RUN:
+        return await runs.find_run(kube, name, namespace)
+    return await session.find(kube, kind, name, namespace)
 
 
 def text(obj: Obj, events: list[Obj], now: datetime) -> str:
@@ -58,7 +65,8 @@ def _sections(obj: Obj, events: list[Obj], now: datetime) -> Iterator[str]:
         yield from _pairs(title.capitalize(), meta.get(title))
     conditions, stages = status.pop("conditions", []), status.pop("stages", [])
     yield from _section("Conditions", _conditions(conditions, now))
-    yield from _section("Stages", _stages(stages, now))
+    if stages:
+        yield from _section("Stages", _stages(stages, now))
     yield from _section("Status", _yaml(status))
     yield from _section("Spec", _yaml(obj.get("spec")))
     yield from _section(

@@ -14,7 +14,7 @@ async def listed(kube: Kube, namespace: str | None = None, uid: str | None = Non
     found = await kube.list(EVENT, namespace)
     if uid is not None:
         found = [event for event in found if event.get("involvedObject", {}).get("uid") == uid]
-    return sorted(found, key=_last)
+    return sorted(found, key=lambda event: (_last(event), _order(event)))
 
 
 def render(events: Sequence[Obj], now: datetime, *, with_object: bool = True) -> str:
@@ -31,6 +31,11 @@ def _row(event: Obj, now: datetime, *, with_object: bool) -> list[str]:
         [f"{str(about.get('kind', '')).lower()}/{about.get('name', '')}"] if with_object else []
     )
     return [seen, event.get("type", ""), event.get("reason", ""), *target, event.get("message", "")]
+
+
+def _order(event: Obj) -> int:
+    """Which of the events of one second came first."""
+    return int(event["metadata"].get("resourceVersion") or 0)
 
 
 def _last(event: Obj) -> str:

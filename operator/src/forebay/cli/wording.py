@@ -61,19 +61,20 @@ def rows_text(rows: Mapping[str, int]) -> str:
 
 
 def took(stage: StageView, now: datetime) -> str:
-    """`1.2 s` that a stage ran; "" when it did not start."""
+    """`12 s` that a stage ran; "" when it did not start. Times of objects are whole seconds."""
     if not stage.start:
         return ""
     end = age.parse_time(stage.end) if stage.end else now
-    return seconds((end - age.parse_time(stage.start)).total_seconds())
+    whole = int((end - age.parse_time(stage.start)).total_seconds())
+    return seconds(float(whole)) if whole > 0 else "<1 s"
 
 
 def seconds(value: float) -> str:
-    """`1.2 s`, `48 s`, `3m20s`."""
+    """`1.2 s`, `12 s`, `3m20s`."""
     value = max(value, 0.0)
-    if value < 10:  # noqa: PLR2004 - a tenth of a second is worth showing below that
-        return f"{value:.1f} s"
-    return f"{value:.0f} s" if value < 120 else age.human_duration(value)  # noqa: PLR2004
+    if value >= 120:  # noqa: PLR2004 - kubectl's bound for minutes
+        return age.human_duration(value)
+    return f"{value:.1f} s" if value < 10 and value % 1 else f"{value:.0f} s"  # noqa: PLR2004
 
 
 def number(value: float | str) -> str:
