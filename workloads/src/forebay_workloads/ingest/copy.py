@@ -98,7 +98,7 @@ class Copy:
         first = "; ".join(f"row {one['row']}: {one['message']}" for one in named[:NAMED])
         raise DataError(
             "SchemaMismatch",
-            f"{plan.source_table}: {len(errors):,} rows are refused by {plan.target_table}: {first}; "
+            f"{plan.source_table}: {plan.target_table} refuses {len(errors):,} of its rows: {first}; "
             "mend them, or name a place for them in ingest.delivery.deadLetter",
         )
 
@@ -122,7 +122,7 @@ class Copy:
         stored = self._stored()
         if stored is not None and plan.snapshot.rows == self._read and stored < self._written:
             self._stage.log(
-                f"{self._written - stored:,} rows have the key of another row; the last one is kept"
+                f"{self._written - stored:,} of {self._written:,} rows repeat a key; the last of each is kept"
             )
         return {
             "source": {
