@@ -1,75 +1,94 @@
-"""What a recipe may ask of its stage: report, keep a resume point, go on from one, stop. See recipes/base.py."""
+"""What a recipe may ask of the train stage: report, checkpoint, restore, stop. The contract is recipes/base.py."""
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from forebay_workloads.contract import Progress
 from forebay_workloads.recipes.base import Arrays
 from forebay_workloads.stage import Stage
-from forebay_workloads.train.checkpoints import Checkpoints
-from forebay_workloads.train.durations import seconds_of
+from forebay_workloads.train.checkpoint import Checkpoints
 
-DEFAULT_INTERVAL = 60.0  # seconds between resume points
+LOG_SECONDS = 0.5  # least time between two lines of the log, but for the first and last epoch
+CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 class StageContext:
-    """The Context of the train stage."""
+    """The Context of one training. `curve` holds every epoch, also those before a resume."""
 
-    def __init__(self, stage: Stage, block: Mapping[str, Any]) -> None:
-        settings = block.get("checkpoint") or {}
-        self.seed = int((block.get("params") or {}).get("seed", 0))
-        self.threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    def __init__(
+        self,
+        stage: Stage,
+        checkpoints: Checkpoints,
+        *,
+        seed: int,
+        threads: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stage, self._checkpoints, self._clock = stage, checkpoints, clock
+        self.seed = seed
+        self.threads = threads
         self.curve: list[dict[str, Any]] = []
-        self.resumed = False
-        self._stage = stage
-        self._checkpoints = Checkpoints(stage.workspace)
-        self._resume = settings.get("resume", "LastCheckpoint") == "LastCheckpoint"
-        self._interval = seconds_of(settings.get("interval"), DEFAULT_INTERVAL)
-        self._kept = self._started = time.monotonic()
-        self._first: int | None = None
+        self.resumed_from: int | None = None  # the last epoch of the checkpoint
+        self._started = clock()
+        self._done = 0  # epochs of this process
+        self._logged = -math.inf
 
     def report(self, epoch: int, epochs: int, metrics: Mapping[str, float]) -> None:
-        """See Context."""
+        """The end of an epoch (from 1): progress, curve, log."""
+        self.curve = [one for one in self.curve if one["epoch"] < epoch]
         self.curve.append({"epoch": epoch, "metrics": dict(metrics)})
+        self._done += 1
+        now = self._clock()
+        eta = (now - self._started) / self._done * (epochs - epoch)
         self._stage.progress(
             Progress(
-                step="train",
-                percent=100.0 * epoch / epochs,
-                eta_seconds=self._eta(epoch, epochs),
+                "train",
+                percent=round(100 * epoch / epochs, 1),
+                eta_seconds=round(eta, 1),
                 epoch=epoch,
                 epochs=epochs,
                 metrics=dict(metrics),
             )
         )
-        numbers = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        self._stage.log(f"epoch {epoch}/{epochs}  {numbers}")
-
-    def _eta(self, epoch: int, epochs: int) -> float:
-        """Seconds for the epochs that are left, from those that this process has done."""
-        first = self._first = epoch - 1 if self._first is None else self._first
-        done = max(1, epoch - first)
-        return (time.monotonic() - self._started) / done * (epochs - epoch)
+        if epoch in (1, epochs) or now - self._logged >= LOG_SECONDS:
+            self._logged = now
+            numbers = " ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+            self._stage.log(f"train epoch {epoch}/{epochs} {numbers} ETA {eta:.0f} s")
 
     def checkpoint(self, state: Arrays, meta: Mapping[str, Any], *, force: bool = False) -> None:
-        """See Context."""
-        if force or time.monotonic() - self._kept >= self._interval:
-            self._checkpoints.save(state, {"curve": self.curve, "recipe": dict(meta)})
-            self._kept = time.monotonic()
+        """Keeps a resume point when one is due, or always with `force`."""
+        if force or self._checkpoints.due():
+            self._checkpoints.save(state, {"recipe": dict(meta), "curve": self.curve})
 
     def restore(self) -> tuple[Arrays, Mapping[str, Any]] | None:
-        """See Context."""
-        found = self._checkpoints.load() if self._resume else None
+        """The newest whole resume point of this run, or None."""
+        found = self._checkpoints.load()
         if found is None:
             return None
         arrays, meta = found
-        self.curve, self.resumed = list(meta["curve"]), True
-        self._stage.log("resumed from the last checkpoint")
+        self.curve = list(meta["curve"])
+        self.resumed_from = len(self.curve)
+        self._stage.log(
+            f"train: a checkpoint after epoch {self.resumed_from} is there to resume from"
+        )
         return arrays, meta["recipe"]
 
     def should_stop(self) -> bool:
-        """See Context."""
+        """True after SIGTERM."""
         return self._stage.stopping.is_set()
+
+
+def cores() -> int:
+    """CPU cores that this process may use: its affinity, and its container's limit rounded up."""
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        quota, period = CPU_LIMIT.read_text().split()
+    except (OSError, ValueError):  # no cgroup v2: no limit to know of
+        return allowed
+    return allowed if quota == "max" else max(1, min(allowed, math.ceil(int(quota) / int(period))))
