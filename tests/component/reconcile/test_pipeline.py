@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from forebay.kube.port import JOB, PIPELINE, RUN, Ref
+from forebay.kube.port import EVENT, JOB, PIPELINE, RUN, Ref
 from forebay_workloads.contract import Result
 from tests.component.reconcile.cluster import world
 from tests.component.reconcile.test_run_failures import condition, until
@@ -17,6 +17,17 @@ def small(**changes):
 async def rounds(cluster, reconciler, count):
     for _ in range(count):
         await cluster.round(reconciler)
+
+
+async def forget_status(cluster):
+    """As after a crash between the creation of a run and the status write."""
+    slim = {
+        **await cluster.one(PIPELINE),
+        "metadata": {"name": "movies", "namespace": "shop"},
+        "status": {},
+    }
+    slim.pop("spec")
+    await cluster.kube.apply(slim, subresource="status")
 
 
 async def phases(cluster):
@@ -165,15 +176,52 @@ async def test_a_run_of_the_name_that_belongs_to_nobody_is_a_conflict(cluster):
     await cluster.kube.delete(Ref.of(run))
     meta = {"name": run["metadata"]["name"], "namespace": "shop"}
     await cluster.apply({**run, "metadata": meta})
-    pipeline = await cluster.one(PIPELINE)
-    await cluster.kube.apply(
-        {
-            "apiVersion": pipeline["apiVersion"], "kind": "NoSQLPipeline",
-            "metadata": {"name": "movies", "namespace": "shop"}, "status": {},
-        },
-        subresource="status",
-    )  # fmt: skip
-    await reconciler.reconcile(Ref.of(pipeline))
+    await forget_status(cluster)
+    await reconciler.reconcile(Ref.of(await cluster.one(PIPELINE)))
     found = condition(await cluster.one(PIPELINE), "Stalled")
     assert found["reason"] == "NameConflict"
     assert meta["name"] in found["message"]
+
+
+async def test_a_start_that_is_too_late_is_passed_over_and_said(cluster):
+    late = small(schedule="0 0 1 1 *", startingDeadlineSeconds=60)
+    await cluster.apply(*late)
+    reconciler = cluster.reconciler()
+    cluster.now = cluster.now.replace(year=cluster.now.year + 1, month=2, day=3)
+    await rounds(cluster, reconciler, 3)
+    assert await cluster.kube.list(RUN) == []
+    events = [e for e in await cluster.kube.list(EVENT) if e["reason"] == "DeadlineExceeded"]
+    assert len(events) == 1
+    assert events[0]["count"] == 1
+
+
+async def test_objects_that_are_being_deleted_are_left_alone(cluster):
+    cluster.ends["ingest"] = None
+    kept = small()
+    kept[2]["metadata"]["finalizers"] = ["example.com/keep"]
+    await cluster.apply(*kept)
+    reconciler = cluster.reconciler()
+    await until(cluster, reconciler, "ingest")
+    pipeline = Ref.of(await cluster.one(PIPELINE))
+    await cluster.kube.delete(pipeline)
+    before = await cluster.versions()
+    assert await reconciler.reconcile(pipeline) is None
+    assert await cluster.versions() == before
+
+
+async def test_an_interrupted_pass_is_not_made_up_for_by_a_second_run(cluster):
+    cluster.ends["ingest"] = None
+    asked = small()
+    asked[2]["metadata"]["annotations"] = {"forebay.dev/run": "a"}
+    await cluster.apply(*asked)
+    reconciler = cluster.reconciler()
+    pipeline = Ref.of(await cluster.one(PIPELINE))
+    await reconciler.reconcile(pipeline)
+    changed = small(concurrencyPolicy="Allow")
+    changed[2]["spec"]["preprocess"] = {"split": {"by": "random"}}
+    changed[2]["metadata"]["annotations"] = {"forebay.dev/run": "a"}
+    await cluster.apply(*changed)
+    await forget_status(cluster)
+    await rounds(cluster, reconciler, 2)
+    kinds = sorted(r["spec"]["trigger"]["type"] for r in await cluster.kube.list(RUN))
+    assert kinds == ["annotation", "spec"], "the spec has changed since, so it has a run of its own"

@@ -328,3 +328,47 @@ async def test_a_failed_report_is_a_warning_only(cluster):
     run = await cluster.run_object()
     assert run["status"]["phase"] == "Succeeded"
     assert "no space" in condition(run, "Warning")["message"]
+
+
+async def test_publish_without_a_digest_is_a_failure_not_a_version(cluster):
+    cluster.ends["publish"] = Result(detail={"key": "k"})
+    await cluster.apply(*world())
+    await cluster.settle(cluster.reconciler())
+    assert "without digest" in stages(await cluster.run_object())["publish"]["message"]
+    assert await cluster.kube.list(MODEL_VERSION) == []
+
+
+async def test_a_store_whose_spec_cannot_work_ends_the_run_at_once(cluster):
+    cluster.ends["probe"] = (
+        EXIT_CONFIG,
+        Result(reason="InvalidSpec", message="no such suffix"),
+        {},
+    )
+    await cluster.apply(*world())
+    reconciler = cluster.reconciler()
+    for _ in range(8):
+        await cluster.round(reconciler)
+    stage = stages(await cluster.run_object())["ingest"]
+    assert (stage["state"], stage["reason"]) == ("Failed", "InvalidSpec")
+
+
+async def test_a_run_without_evaluate_has_the_metrics_of_its_training(cluster):
+    objects = world()
+    for left_out in ("evaluate", "predict", "deploy"):
+        objects[2]["spec"].pop(left_out)
+    await cluster.apply(*objects)
+    await cluster.settle(cluster.reconciler())
+    assert (await cluster.run_object())["status"]["metrics"] == {"rmse": "0.9"}
+
+
+async def test_a_version_that_is_deleted_before_it_is_deployed_fails_the_run(cluster):
+    cluster.ends["predict"] = None
+    await cluster.apply(*world())
+    reconciler = cluster.reconciler()
+    await until(cluster, reconciler, "predict")
+    await cluster.kube.delete(Ref.of(await cluster.one(MODEL_VERSION)))
+    cluster.ends["predict"] = Result()
+    await cluster.settle(reconciler)
+    assert (
+        stages(await cluster.run_object())["deploy"]["message"] == "ModelVersion movies-v1 is gone"
+    )

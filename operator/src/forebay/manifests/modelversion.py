@@ -64,10 +64,11 @@ def model_version(
 
 
 def _lineage(run: Obj, detail: Mapping[str, Any]) -> dict[str, Any]:
+    snapshot = detail.get("snapshot") or {}
     lineage = {
         "pipeline": run["spec"]["pipelineRef"]["name"],
         "run": run["metadata"]["name"],
-        "snapshot": detail.get("snapshot"),
+        "snapshot": snapshot if isinstance(snapshot, Mapping) else {"id": str(snapshot)},
         "code": detail.get("code"),
     }
     return {key: value for key, value in lineage.items() if value}

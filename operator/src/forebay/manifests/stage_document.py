@@ -40,7 +40,9 @@ def _walk(node: Any) -> Iterator[str]:
 
 
 def workspace_name(spec: Mapping[str, Any], settings: Settings) -> str | None:
-    """The store that holds what stages hand over: the plane's own, else the spec's, else that of publish."""
+    """The store that holds what stages hand over: the spec's, else the plane's own, else that of publish."""
+    if spec.get("workspace"):
+        return str(spec["workspace"]["storeRef"]["name"])
     if settings.workspace is not None:
         return settings.workspace.name
     for path in _WORKSPACE_FROM:

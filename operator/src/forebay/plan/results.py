@@ -66,7 +66,8 @@ def _evaluate(draft: Draft, record: StageRecord, state: JobState, result: Result
 
 def _baseline(result: Result) -> Mapping[str, float] | None:
     """Metrics of the Production version as evaluate measured them; None when there is no such version."""
-    found = result.detail.get("baseline")
+    detail = result.detail
+    found = detail.get("baseline") or (detail if "metrics" in detail else None)
     return None if found is None else dict(found.get("metrics") or {})
 
 

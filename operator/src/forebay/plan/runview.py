@@ -14,7 +14,7 @@ from forebay.kube.port import DATASTORE, DEPLOYMENT, JOB, MODEL_VERSION, PIPELIN
 from forebay.manifests.job import job_name
 from forebay.manifests.labels import PRODUCTION, RUN_UID, STAGE, STAGE_NAME, is_child_of, labels_of
 from forebay.manifests.modelversion import version_number
-from forebay.manifests.stage_document import store_names, workspace_name
+from forebay.manifests.stage_document import store_names
 from forebay.plan.types import Observed
 from forebay.settings import Settings
 
@@ -88,10 +88,7 @@ class RunView:
     @cached_property
     def datastores(self) -> dict[str, Obj | None]:
         """Every DataStore that the run needs, by name; None for one that is not there."""
-        names = set(store_names(self.spec))
-        workspace = workspace_name(self.spec, self.settings)
-        if workspace and self.settings.workspace is None:
-            names.add(workspace)
+        names = set(store_names(self.spec))  # a workspace that is not the plane's own is among them
         if self.production is not None:
             names.add(self.production["spec"]["artifact"]["storeRef"]["name"])
         return {name: self.related(DATASTORE, name) for name in sorted(names)}

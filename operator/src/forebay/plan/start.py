@@ -75,7 +75,7 @@ def _stores(view: RunView, record: StageRecord) -> Block | None:
     """All stores before the first stage: better no training than one whose result cannot be kept."""
     needed = set(view.datastores)
     if any(entry.get("startTime") for entry in view.status.get("stages") or []):
-        workspace = workspace_name(view.spec, view.settings)
+        workspace = workspace_name(view.spec, view.settings)  # unknown here when the plane's own
         needed = {*store_names(view.spec.get(record.name)), *([workspace] if workspace else [])}
     found = (_store(name, store) for name, store in view.datastores.items() if name in needed)
     return next((block for block in found if block is not None), None)

@@ -27,7 +27,6 @@ _PIPELINE = (
     Row("triggers", "no run is started by them: use schedule or the annotation forebay.dev/run"),
     Row("queue", "Jobs are not queued; they start at once"),
     Row("decide", "no action is chosen; predictions are written without one"),
-    Row("lambda", "there is no speed layer; the batch stages run"),
     Row("ingest.mode", "the topic is read once per run, as in mode batch", lambda v: v == "stream"),
     Row("ingest.delivery", "rows are upserted by their key; there is no dead-letter queue"),
     Row("preprocess.engine", "duckdb is used", lambda v: v == "spark"),
@@ -54,10 +53,7 @@ _PIPELINE = (
         )
         for stage in STAGES_WITH_PODS
     ),
-    *(
-        Row(f"{stage}.image", "the installed code is run", planes=("embedded",))
-        for stage in STAGES_WITH_PODS
-    ),
+    Row("train.image", "the installed code is run", planes=("embedded",)),
     Row(
         "deploy.policy",
         "the version is rolled out at once after its probe",
