@@ -9,7 +9,8 @@
     │   ├── Forbidden         401, 403
     │   └── Unavailable       429, 5xx, no connection: worth a retry
     ├── SpecError             a file or object given by the user is wrong, every error with its field path
-    └── PlaneBusy             another process owns this state folder
+    ├── PlaneBusy             another process owns this state folder
+    └── StateError            the state folder cannot be used: rights, space, a newer version
 """
 
 from __future__ import annotations
@@ -75,3 +76,7 @@ class SpecError(ForebayError):
 
 class PlaneBusy(ForebayError):  # noqa: N818
     """Another process runs the embedded plane of this state folder."""
+
+
+class StateError(ForebayError):
+    """The state folder cannot be used; the message says why and what to do."""
