@@ -117,7 +117,12 @@ async def finish(kube, status, name="movies-11111111"):
 
 async def followed(kube, applied, *, earlier=()):
     screen = Screen()
-    follower = follow.Follower(kube, applied, set(earlier), lambda _ref: None, screen)
+    answers = iter([False, False])
+
+    async def answering(url):  # the third time it is asked
+        return next(answers, True)
+
+    follower = follow.Follower(kube, applied, set(earlier), lambda _ref: None, screen, answering)
     async with asyncio.timeout(2):
         return await follower.until_done(), screen
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from forebay.cli import targets
+from forebay.cli import answering, targets
 from forebay.cli.applying import Applied
 from forebay.cli.outcome import Outcome, collect
 from forebay.cli.targets import Served
@@ -47,10 +48,12 @@ class Follower:
         earlier: set[str],
         progress: Callable[[Ref], Progress | None],
         screen: Screen,
+        answers: Callable[[str], Awaitable[bool]] = answering.answers,
     ) -> None:
         self._kube, self._applied, self._earlier = kube, applied, earlier
         self._progress, self._screen = progress, screen
         self._said: dict[Ref, str] = {}
+        self._answers = answers
         self._failing: dict[str, float] = {}
 
     async def until_done(self) -> Outcome:
@@ -135,14 +138,18 @@ class Follower:
                 refs.add(Ref(DEPLOYMENT, applied.ref.namespace, target))
         versions = await self._kube.list(MODEL_VERSION) if refs else []
         found = [await self._kube.get(ref) for ref in sorted(refs)]
-        return [
-            targets.served(
-                obj,
-                [v for v in versions if v["metadata"]["namespace"] == obj["metadata"]["namespace"]],
-            )
-            for obj in found
-            if obj is not None
-        ]
+        return [await self._asked(obj, versions) for obj in found if obj is not None]
+
+    async def _asked(self, obj: Obj, versions: Sequence[Obj]) -> Served:
+        """How a model stands; it is ready only when it answers now, not when its status once said so."""
+        namespace = obj["metadata"]["namespace"]
+        one = targets.served(obj, [v for v in versions if v["metadata"]["namespace"] == namespace])
+        over_rest = (obj["spec"].get("rest") or {}).get("enabled", True)
+        if one.state != "ready" or not over_rest or (one.url and await self._answers(one.url)):
+            return one
+        return replace(
+            one, state="pending", reason="ProbeFailed", message=f"{one.url} does not answer"
+        )
 
 
 async def _poll(done: Callable[[], Awaitable[bool]], limit: float = float("inf")) -> None:
