@@ -59,18 +59,20 @@ class Checkpoints:
         if not self._resume:
             return None
         try:
-            found = self._workspace.read_json(POINTER)
-            content = None if found is None else self._workspace.get(found["file"])
-            if found is None:
-                return None
-            if content is None or _digest(content) != found["digest"]:
-                raise DataError("DigestMismatch", f"{found['file']} is not what was saved")
-            arrays = load(content)
+            return self._read()
         except (DataError, SafetensorError, KeyError, TypeError) as error:
             self._log(f"train: the checkpoint cannot be used, training starts anew ({error})")
             return None
-        self._turn = 1 - FILES.index(found["file"])
-        return arrays, found["meta"]
+
+    def _read(self) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]] | None:
+        found = self._workspace.read_json(POINTER)
+        if found is None:
+            return None
+        name, content = found["file"], self._workspace.get(found["file"])
+        if name not in FILES or content is None or _digest(content) != found["digest"]:
+            raise DataError("DigestMismatch", f"{name} is not what was saved")
+        self._turn = 1 - FILES.index(name)
+        return load(content), found["meta"]
 
 
 def _digest(content: bytes) -> str:

@@ -67,6 +67,7 @@ def strings(batch: pa.RecordBatch, column: str, faults: Faults, start: int) -> p
         _unfit(faults.dataset, column, array.type, "an id", error)
     if text.null_count:
         faults.add(f"missing {column!r}", pc.is_null(text).to_numpy(zero_copy_only=False), start)
+        text = pc.fill_null(text, "")
     return text
 
 
