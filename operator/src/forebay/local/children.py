@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Sequence
 
 from forebay.kube.port import Obj
 from forebay.local.worker import FINALIZER
@@ -12,31 +13,41 @@ from forebay.local.worker import FINALIZER
 TEMPLATE_HASH = "pod-template-hash"
 
 
-def owned_pods(owner: Obj, pods: list[Obj]) -> list[Obj]:
-    """The pods that name this owner."""
+def owned_pods(owner: Obj, pods: Sequence[Obj]) -> list[Obj]:
+    """The pods that name this owner, oldest first."""
     uid = owner["metadata"]["uid"]
-    return [
-        p for p in pods if any(o["uid"] == uid for o in p["metadata"].get("ownerReferences", []))
+    mine = [
+        pod
+        for pod in pods
+        if any(ref["uid"] == uid for ref in pod["metadata"].get("ownerReferences") or [])
     ]
+    return sorted(mine, key=_age)
+
+
+def _age(pod: Obj) -> tuple[str, int, str]:
+    name = pod["metadata"]["name"]  # numbered: -9 is before -10
+    return pod["metadata"].get("creationTimestamp", ""), len(name), name
 
 
 def child_pod(owner: Obj, name: str) -> Obj:
-    """A Pod from the owner's template."""
+    """A Pod from the owner's template. It stays until its process is gone."""
     template = copy.deepcopy(owner["spec"]["template"])
-    meta = template.get("metadata", {})
-    labels = {**meta.get("labels", {}), TEMPLATE_HASH: template_hash(owner)}
+    meta = template.get("metadata") or {}
     reference = {
-        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"], "controller": True,
-    }  # fmt: skip
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+    }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": name,
             "namespace": owner["metadata"]["namespace"],
-            "labels": labels,
-            "annotations": meta.get("annotations", {}),
+            "labels": {**(meta.get("labels") or {}), TEMPLATE_HASH: template_hash(owner)},
+            "annotations": meta.get("annotations") or {},
             "ownerReferences": [reference],
             "finalizers": [FINALIZER],
         },

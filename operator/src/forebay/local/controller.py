@@ -1,63 +1,77 @@
-"""A level-based control loop: sweep all objects after any change of the watched kinds, or when time says so.
+"""A level-based control loop: looks at all objects of a kind after any change, or when time says so.
 
-Base of jobs.py, deployments.py and services.py. A state folder holds few objects, so a sweep reads them all.
+Base of jobs.py, deployments.py and services.py. A state folder holds few objects, so each pass reads them
+all; what one object has wrong does not keep the others waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
 
 from forebay.errors import KubeError
-from forebay.kube.port import Kind, Kube
+from forebay.kube.port import POD, Kind, Kube, Obj
 
 log = structlog.get_logger(__name__)
-_AT_LEAST_EVERY = 5.0  # seconds
-_AFTER_ERROR = 1.0
+_AFTER_ERROR = 1.0  # seconds
 
 
 class Controller(ABC):
-    """Subclasses say which kinds wake them and what a sweep does."""
+    """Subclasses say which kind they look after and what one look does."""
 
-    kinds: tuple[Kind, ...]
+    kind: Kind
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
         self._woken = asyncio.Event()
 
     @abstractmethod
-    async def sweep(self) -> float | None:
-        """Looks at everything once; seconds until it should look again, or None."""
+    async def look(self, obj: Obj, pods: Sequence[Obj]) -> float | None:
+        """Brings one object closer to its spec; `pods` are all pods. Seconds until the next look, or None."""
+
+    async def forget(self, known: set[str]) -> None:  # noqa: B027 - most hold nothing
+        """Told the uids that exist, so that what belongs to others can be dropped."""
 
     async def run(self) -> None:
-        """Sweeps until it is cancelled."""
+        """Looks until it is cancelled."""
         async with asyncio.TaskGroup() as group:
-            for kind in self.kinds:
+            for kind in (self.kind, POD):
                 group.create_task(self._watch(kind))
-            group.create_task(self._sweeps())
+            group.create_task(self._passes())
 
     async def _watch(self, kind: Kind) -> None:
         async for _ in self._kube.watch(kind):
             self._woken.set()
 
-    async def _sweeps(self) -> None:
+    async def _passes(self) -> None:
         while True:
             self._woken.clear()
-            try:
-                again = await self.sweep()
-            except KubeError as error:
-                log.warning("sweep failed", controller=type(self).__name__, error=str(error))
-                again = _AFTER_ERROR
+            again = await self._pass()
             with suppress(TimeoutError):
-                wait = _AT_LEAST_EVERY if again is None else min(again, _AT_LEAST_EVERY)
-                await asyncio.wait_for(self._woken.wait(), max(wait, 0.01))
+                await asyncio.wait_for(
+                    self._woken.wait(), None if again is None else max(again, 0.01)
+                )
 
+    async def _pass(self) -> float | None:
+        """Looks at every object; seconds until the next pass is due by itself."""
+        pods, objects = await self._kube.list(POD), await self._kube.list(self.kind)
+        await self.forget({obj["metadata"]["uid"] for obj in objects})
+        waits = [await self._try(obj, pods) for obj in objects]
+        return min((wait for wait in waits if wait is not None), default=None)
 
-def earliest(first: float | None, second: float | None) -> float | None:
-    """The smaller of two times; None is never."""
-    if first is None or second is None:
-        return second if first is None else first
-    return min(first, second)
+    async def _try(self, obj: Obj, pods: Sequence[Obj]) -> float | None:
+        if obj["metadata"].get("deletionTimestamp"):
+            return None
+        try:
+            return await self.look(obj, pods)
+        except KubeError as error:
+            log.warning(
+                "look failed", kind=obj["kind"], name=obj["metadata"]["name"], error=str(error)
+            )
+        except Exception:  # one object's bug must not stop the others
+            log.exception("look crashed", kind=obj["kind"], name=obj["metadata"]["name"])
+        return _AFTER_ERROR

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from forebay.kube.port import JOB, POD, Obj, Ref
+from forebay.errors import AlreadyExists, NotFound
+from forebay.kube.port import JOB, Obj, Ref
 from forebay.local.children import child_pod, owned_pods
-from forebay.local.controller import Controller, earliest
-from forebay.local.jobrules import Decision, decide, finished
+from forebay.local.controller import Controller
+from forebay.local.jobrules import (
+    FAILURE_TARGET,
+    Decision,
+    JobView,
+    condition,
+    decide,
+    seconds_to_live,
+)
 
 MANAGER = "local-job-controller"
 
@@ -15,57 +24,88 @@ MANAGER = "local-job-controller"
 class JobController(Controller):
     """One pod at a time per Job; a pod that was disrupted does not count as a failure."""
 
-    kinds = (JOB, POD)
+    kind = JOB
 
-    async def sweep(self) -> float | None:
-        """All unfinished Jobs."""
-        again: float | None = None
-        pods = await self._kube.list(POD)
-        for job in await self._kube.list(JOB):
-            if not finished(job):
-                again = earliest(again, await self._one(job, owned_pods(job, pods)))
-        return again
-
-    async def _one(self, job: Obj, pods: list[Obj]) -> float | None:
+    async def look(self, obj: Obj, pods: Sequence[Obj]) -> float | None:
+        """See Controller."""
         now = datetime.now(UTC)
-        decision = decide(job, pods, now)
+        if condition(obj, "Complete", "Failed"):
+            return await self._expire(obj, now)
+        view = JobView(obj, owned_pods(obj, pods), now)
+        decision = decide(view)
         if decision.verdict in ("Failed", "Suspended"):
-            for pod in pods:
-                if pod.get("status", {}).get("phase") not in ("Failed", "Succeeded"):
-                    await self._kube.delete(Ref.of(pod), uid=pod["metadata"]["uid"])
+            for pod in view.active:
+                await self._kube.delete(Ref.of(pod), uid=pod["metadata"]["uid"])
+        await self._say(view, decision)
         if decision.verdict == "Run":
-            # Named by its number: a sweep that is repeated creates no second pod.
-            await self._kube.apply(
-                child_pod(job, f"{job['metadata']['name']}-{len(pods)}"), manager=MANAGER
-            )
-        await self._say(job, pods, decision, now)
+            await self._start(view)
         return decision.again
 
-    async def _say(self, job: Obj, pods: list[Obj], decision: Decision, now: datetime) -> None:
-        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        status = {
-            "startTime": (job.get("status") or {}).get("startTime", stamp),
-            "active": sum(
-                p.get("status", {}).get("phase") in (None, "Pending", "Running") for p in pods
-            ),
-            "failed": decision.failures,
-            "succeeded": int(decision.verdict == "Complete"),
-        }
-        if decision.verdict in ("Complete", "Failed"):
-            status["active"] = 0
-            status["conditions"] = [_condition(decision, stamp)]
-            status |= {"completionTime": stamp} if decision.verdict == "Complete" else {}
-        elif decision.verdict == "Suspended":
-            status["conditions"] = [
-                {"type": "Suspended", "status": "True", "reason": decision.reason}
-            ]
+    async def _expire(self, job: Obj, now: datetime) -> float | None:
+        left = seconds_to_live(job, now)
+        if left is not None and left <= 0:
+            await self._kube.delete(Ref.of(job), uid=job["metadata"]["uid"])
+            return None
+        return left
+
+    async def _start(self, view: JobView) -> None:
+        """One more pod, named by its number: a pass that is repeated creates no second one."""
+        name = view.job["metadata"]["name"]
+        taken = {pod["metadata"]["name"] for pod in view.pods}
+        number = next(n for n in range(len(taken) + 1) if f"{name}-{n}" not in taken)
+        try:
+            await self._kube.create(child_pod(view.job, f"{name}-{number}"), manager=MANAGER)
+        except AlreadyExists:
+            self._woken.set()  # another pass, or another's pod of that name: look again
+
+    async def _say(self, view: JobView, decision: Decision) -> None:
+        job = view.job
         identity = {key: job["metadata"][key] for key in ("name", "namespace", "uid")}
-        obj = {"apiVersion": "batch/v1", "kind": "Job", "metadata": identity, "status": status}
-        await self._kube.apply(obj, manager=MANAGER, subresource="status")
+        obj = {"apiVersion": "batch/v1", "kind": "Job", "metadata": identity}
+        obj["status"] = _status(view, decision)
+        try:
+            await self._kube.apply(obj, manager=MANAGER, subresource="status")
+        except NotFound:  # deleted meanwhile; its pods go with it
+            return
 
 
-def _condition(decision: Decision, stamp: str) -> dict[str, str]:
+def _status(view: JobView, decision: Decision) -> Obj:
+    stamp = view.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    before = view.job.get("status") or {}
+    status: Obj = {
+        "active": len(view.active) + (decision.verdict == "Run"),
+        "failed": len(view.counted),
+        "succeeded": int(view.succeeded),
+    }
+    if decision.verdict != "Suspended":
+        resumed = condition(view.job, "Suspended") is not None
+        status["startTime"] = before.get("startTime", stamp) if not resumed else stamp
+    if decision.verdict == "Complete":
+        status["completionTime"] = stamp
+    conditions = _conditions(view, decision, stamp)
+    return {**status, "conditions": conditions} if conditions else status
+
+
+def _conditions(view: JobView, decision: Decision, stamp: str) -> list[Obj]:
+    """Kept while they hold, so that a pass that changes nothing writes nothing."""
+    word = {"Run": "", "Wait": "", "Failed": FAILURE_TARGET}.get(decision.verdict, decision.verdict)
+    found: list[Obj] = []
+    if word:
+        old = condition(view.job, word)
+        found.append(old or _condition(word, decision.reason, decision.message, stamp))
+    if decision.verdict == "Failed" and not view.active:  # until then a process may be at work
+        found.append(_condition("Failed", decision.reason, decision.message, stamp))
+    if condition(view.job, "Suspended") and decision.verdict != "Suspended":
+        resumed = _condition("Suspended", "JobResumed", "Job resumed", stamp)
+        found.append({**resumed, "status": "False"})
+    return found
+
+
+def _condition(kind: str, reason: str, message: str, stamp: str) -> Obj:
     return {
-        "type": decision.verdict, "status": "True", "reason": decision.reason,
-        "message": decision.message, "lastTransitionTime": stamp,
-    }  # fmt: skip
+        "type": kind,
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": stamp,
+    }

@@ -1,130 +1,124 @@
-"""Services of the embedded plane: one local address that passes connections on to ready pods.
+"""Services of the embedded plane: one local address that leads to ready pods.
 
-A TCP proxy on 127.0.0.1, as kube-proxy is to a cluster. The port asked for is taken when it is free, else
-the next free one; the address that is really served is in the Service's status.
+As kube-proxy is to a cluster. The port asked for is taken when it is free, else the next free one, and kept
+from then on; the address that is really served is in the Service's status.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from forebay.errors import NotFound
-from forebay.kube.port import POD, SERVICE, Kube, Obj
+from forebay.kube.port import SERVICE, Kube, Obj
 from forebay.local.controller import Controller
 from forebay.local.podstatus import is_ready
+from forebay.local.proxy import Targets, listen
 from forebay.local.worker import PORT_ANNOTATION
 
 MANAGER = "local-service-proxy"
 HOST = "127.0.0.1"
+ASKED = "forebay.dev/asked-port"  # annotation: the port of the spec for which the status holds
 _TRIES = 100  # ports after the one asked for
-_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class _Listening:
+    asked: int
+    port: int
+    server: asyncio.Server
+    targets: Targets
 
 
 class ServiceProxy(Controller):
-    """One listening socket per Service."""
+    """One listening socket per Service; the first of its ports counts."""
 
-    kinds = (SERVICE, POD)
+    kind = SERVICE
 
     def __init__(self, kube: Kube) -> None:
         super().__init__(kube)
-        self._listening: dict[str, tuple[asyncio.Server, int]] = {}
-        self._targets: dict[str, Iterator[int]] = {}
-        self._ready: dict[str, list[int]] = {}
+        self._listening: dict[str, _Listening] = {}
 
     async def run(self) -> None:
-        """Serves until it is cancelled; then nobody listens."""
+        """Serves until it is cancelled; then nobody listens and no connection is left."""
         try:
             await super().run()
         finally:
-            for server, _ in self._listening.values():
-                server.close()
+            await self.forget(set())
 
-    async def sweep(self) -> float | None:
-        """All Services: targets from ready pods, a socket for each, closed when the Service is gone."""
-        services = await self._kube.list(SERVICE)
-        pods = await self._kube.list(POD)
-        uids = {s["metadata"]["uid"] for s in services}
-        for uid in self._listening.keys() - uids:
-            self._listening.pop(uid)[0].close()
-        for service in services:
-            self._aim(service, pods)
-            await self._listen(service)
+    async def forget(self, known: set[str]) -> None:
+        """Stops listening for Services that are gone."""
+        for uid in self._listening.keys() - known:
+            self._close(uid)
+
+    async def look(self, obj: Obj, pods: Sequence[Obj]) -> float | None:
+        """See Controller."""
+        uid, asked = obj["metadata"]["uid"], int(obj["spec"]["ports"][0]["port"])
+        if uid in self._listening and self._listening[uid].asked != asked:
+            self._close(uid)
+        if uid not in self._listening:
+            self._listening[uid] = await _bind(asked, _port_before(obj, asked))
+        listening = self._listening[uid]
+        listening.targets.set(_targets(obj, pods))
+        await self._say(obj, listening)
         return None
 
-    def _aim(self, service: Obj, pods: list[Obj]) -> None:
-        uid = service["metadata"]["uid"]
-        selector = service["spec"].get("selector", {}).items()
-        name = str(service["spec"]["ports"][0].get("targetPort", "http"))
-        ports = [
-            int(p["metadata"]["annotations"][PORT_ANNOTATION + name])
-            for p in pods
-            if selector <= p["metadata"].get("labels", {}).items()
-            and is_ready(p)
-            and PORT_ANNOTATION + name in p["metadata"].get("annotations", {})
-        ]
-        if ports != self._ready.get(uid):
-            self._ready[uid] = ports
-            self._targets[uid] = itertools.cycle(ports)
+    def _close(self, uid: str) -> None:
+        listening = self._listening.pop(uid)
+        listening.server.close()
+        listening.targets.close()
 
-    async def _listen(self, service: Obj) -> None:
-        uid = service["metadata"]["uid"]
-        if uid in self._listening:
-            return
-        server, port = await self._bind(uid, _wanted_port(service))
-        self._listening[uid] = (server, port)
-        ingress = [{"ip": HOST, "ports": [{"port": port, "protocol": "TCP"}]}]
-        identity = {key: service["metadata"][key] for key in ("name", "namespace", "uid")}
-        obj = {
-            "apiVersion": "v1", "kind": "Service", "metadata": identity,
-            "status": {"loadBalancer": {"ingress": ingress}},
-        }  # fmt: skip
-        with suppress(NotFound):  # deleted meanwhile: the next sweep closes the socket
-            await self._kube.apply(obj, manager=MANAGER, subresource="status")
-
-    async def _bind(self, uid: str, wanted: int) -> tuple[asyncio.Server, int]:
-        async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._pass_on(uid, reader, writer)
-
-        for port in range(wanted, wanted + _TRIES):
-            with suppress(OSError):
-                return await asyncio.start_server(passed_on, HOST, port), port
-        server = await asyncio.start_server(passed_on, HOST, 0)
-        return server, int(server.sockets[0].getsockname()[1])
-
-    async def _pass_on(
-        self, uid: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """One connection, both ways until both sides are done; refused when no pod is ready."""
+    async def _say(self, obj: Obj, listening: _Listening) -> None:
+        identity = {key: obj["metadata"][key] for key in ("name", "namespace", "uid")}
+        this = {"apiVersion": obj["apiVersion"], "kind": obj["kind"]}
+        ingress = [{"ip": HOST, "ports": [{"port": listening.port, "protocol": "TCP"}]}]
+        notes = {ASKED: str(listening.asked)}
         try:
-            target = next(self._targets[uid])
-            back, forth = await asyncio.open_connection(HOST, target)
-        except (StopIteration, KeyError, OSError):
-            writer.close()
+            await self._kube.apply(
+                {**this, "metadata": {**identity, "annotations": notes}}, manager=MANAGER
+            )
+            status = {"loadBalancer": {"ingress": ingress}}
+            await self._kube.apply(
+                {**this, "metadata": identity, "status": status},
+                manager=MANAGER,
+                subresource="status",
+            )
+        except NotFound:  # deleted meanwhile: the next pass closes the socket
             return
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_pump(reader, forth))
-                group.create_task(_pump(back, writer))
-        finally:
-            forth.close()
-            writer.close()
 
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while chunk := await source.read(_CHUNK):
-            sink.write(chunk)
-            await sink.drain()
-        if sink.can_write_eof():
-            sink.write_eof()
+def _targets(service: Obj, pods: Sequence[Obj]) -> list[int]:
+    """Local ports of the ready pods that the Service selects; a Service without selector has none."""
+    selector = (service["spec"].get("selector") or {}).items()
+    first = service["spec"]["ports"][0]
+    key = PORT_ANNOTATION + str(first.get("targetPort", first.get("name", "http")))
+    return [
+        int(pod["metadata"]["annotations"][key])
+        for pod in pods
+        if selector
+        and selector <= (pod["metadata"].get("labels") or {}).items()
+        and pod["metadata"]["namespace"] == service["metadata"]["namespace"]
+        and key in (pod["metadata"].get("annotations") or {})
+        and is_ready(pod)
+    ]
 
 
-def _wanted_port(service: Obj) -> int:
-    """The port it had before, else the one that its spec asks for."""
-    ingress = (service.get("status") or {}).get("loadBalancer", {}).get("ingress") or []
-    if ingress:
+def _port_before(service: Obj, asked: int) -> int:
+    """The port that the Service had for the same wish, else the one that it asks for."""
+    notes = service["metadata"].get("annotations") or {}
+    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    if ingress and notes.get(ASKED) == str(asked):
         return int(ingress[0]["ports"][0]["port"])
-    return int(service["spec"]["ports"][0]["port"])
+    return asked
+
+
+async def _bind(asked: int, first: int) -> _Listening:
+    targets = Targets()
+    for port in (first, *range(asked, asked + _TRIES), 0):
+        try:
+            server = await listen(HOST, port, targets)
+        except OSError:  # taken, or not allowed to us
+            continue
+        return _Listening(asked, int(server.sockets[0].getsockname()[1]), server, targets)
+    raise OSError(f"no local port is free for a Service that asks for {asked}")
