@@ -45,6 +45,7 @@ class Recorder:
         self._calls, self._stop_after = 0, stop_after
 
     def report(self, epoch, epochs, metrics):
+        assert epoch <= epochs
         self.reports.append((epoch, dict(metrics)))
 
     def checkpoint(self, state, meta, *, force=False):

@@ -1,4 +1,4 @@
-import datetime
+import datetime as dt
 
 import numpy as np
 import pyarrow as pa
@@ -59,8 +59,8 @@ def test_without_a_timestamp_the_last_row_counts():
 @pytest.mark.parametrize(
     "times",
     [
-        pa.array([datetime.datetime(2024, 2, 1), datetime.datetime(2024, 1, 1)]),
-        pa.array([datetime.date(2024, 2, 1), datetime.date(2024, 1, 1)]),
+        pa.array([dt.datetime(2024, 2, 1, tzinfo=dt.UTC), dt.datetime(2024, 1, 1, tzinfo=dt.UTC)]),
+        pa.array([dt.date(2024, 2, 1), dt.date(2024, 1, 1)]),
         pa.array(["2024-02-01T00:00:00Z", "2024-01-01T00:00:00Z"]),
         pa.array([2.5, 1.5]),
     ],

@@ -46,7 +46,7 @@ class Checkpoints:
 
     def save(self, arrays: Arrays, meta: Mapping[str, Any]) -> None:
         """Keeps a resume point; the one before stays valid until this one is complete."""
-        content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        content = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
         name = FILES[self._turn]
         self._workspace.put(name, content)
         pointer = {"file": name, "digest": _digest(content), "meta": dict(meta)}

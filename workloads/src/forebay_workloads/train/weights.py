@@ -21,7 +21,7 @@ META = "model/meta.json"
 
 def save_model(workspace: Workspace, model: Model) -> None:
     """Keeps the model in place of an earlier one."""
-    content = save({name: np.ascontiguousarray(array) for name, array in model.arrays.items()})
+    content = save({name: np.asarray(array, order="C") for name, array in model.arrays.items()})
     workspace.put(WEIGHTS, content)
     workspace.write_json(
         META,
