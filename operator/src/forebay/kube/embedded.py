@@ -129,9 +129,10 @@ class EmbeddedKube:
 
     async def _change(self) -> None:
         """Returns after a change of this process, or when it is time to look for those of others."""
-        changed = self._changed
+        # Not wait_for: in Python 3.11 it can swallow a cancellation that meets the event.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), POLL_SECONDS)
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._changed.wait()
 
     async def logs(self, pod: Ref, *, tail: int | None = None) -> str:
         """See Kube."""

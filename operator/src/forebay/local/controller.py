@@ -51,10 +51,10 @@ class Controller(ABC):
         while True:
             self._woken.clear()
             again = await self._pass()
+            # Not wait_for: in Python 3.11 it can swallow a cancellation that meets the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self._woken.wait(), None if again is None else max(again, 0.01)
-                )
+                async with asyncio.timeout(None if again is None else max(again, 0.01)):
+                    await self._woken.wait()
 
     async def _pass(self) -> float | None:
         """Looks at every object; seconds until the next pass is due by itself."""

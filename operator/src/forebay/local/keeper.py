@@ -60,7 +60,8 @@ async def keep(state: Path) -> None:
         await plane.hand_over()
         while not ending.is_set() and await plane.needed():
             with suppress(TimeoutError):
-                await asyncio.wait_for(ending.wait(), _LOOK_EVERY)
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await ending.wait()
 
 
 def main() -> None:

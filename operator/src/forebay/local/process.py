@@ -136,7 +136,8 @@ class Process:
         await self._shim()
         self.terminate()
         try:
-            return await asyncio.wait_for(self.wait(), max(grace, 0.0))
+            async with asyncio.timeout(max(grace, 0.0)):
+                return await self.wait()
         except TimeoutError:
             self.kill()
             return await self.wait()

@@ -86,7 +86,8 @@ class Worker:
             pause = min(grace, _pre_stop(self._pod))
             grace -= pause
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._process.wait()
         await self._process.stop(grace)
         await self._finish(disrupted=why)
         return True
