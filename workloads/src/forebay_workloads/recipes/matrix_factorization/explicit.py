@@ -21,6 +21,7 @@ from forebay_workloads.recipes.base import Context, Preempted
 from forebay_workloads.recipes.matrix_factorization.course import Course, check_finite
 from forebay_workloads.recipes.matrix_factorization.data import Ratings
 from forebay_workloads.recipes.matrix_factorization.factors import Matrix
+from forebay_workloads.recipes.matrix_factorization.optimizers import OPTIMIZERS
 from forebay_workloads.recipes.matrix_factorization.params import Params
 
 INIT = 0.05  # standard deviation of the factors at the start
@@ -70,7 +71,7 @@ class Explicit:
         ]
         self._steps = math.ceil(len(train) / params.batch_size)
         self._weights = self._initial(shape)
-        self._optimizer = _optimizer(params, self._weights)
+        self._optimizer = OPTIMIZERS[params.optimizer](self._weights)
         self._best = [w.clone() for w in self._weights]
         self._place = {"epoch": 0, "step": 0, "loss": 0.0}
         self.course = Course("rmse", params.patience)
@@ -109,19 +110,21 @@ class Explicit:
             if self._context.should_stop():
                 self._save(mark, force=True)
                 raise Preempted
-            rate = 0.5 * (
-                1 + math.cos(math.pi * (epoch + step / self._steps) / self._params.epochs)
-            )
-            for group in self._optimizer.param_groups:
-                group["lr"] = self._params.lr * rate
-            self._place["loss"] += self._step(order[step * size : (step + 1) * size])
+            rows = order[step * size : (step + 1) * size]
+            rate, count = self._rate(epoch, step), epoch * self._steps + step + 1
+            self._place["loss"] += self._step(rows, rate, count)
             self._place["step"] = step + 1
             check_finite(self._place["loss"], epoch + 1, CURE)
             if not (step + 1) % CHECKPOINT_STEPS:
                 self._save(mark)
         return self._place["loss"] / len(self._users)
 
-    def _step(self, rows: torch.Tensor) -> float:
+    def _rate(self, epoch: int, step: int) -> float:
+        """The learning rate: from lr to zero along a cosine."""
+        done = (epoch + step / self._steps) / self._params.epochs
+        return self._params.lr * 0.5 * (1 + math.cos(math.pi * done))
+
+    def _step(self, rows: torch.Tensor, rate: float, count: int) -> float:
         """One batch; returns its sum of squared errors of the ensemble's mean, on the scaled ratings.
 
         The loss per rating: every member's squared error, L2 on its factors, and priors that fade with
@@ -142,13 +145,15 @@ class Explicit:
             torch.addcmul(total, b, members * BIAS_PRIOR * r),
             torch.addcmul(total, c, members * BIAS_PRIOR * s),
         )
-        for weight, gradient, numbers in zip(
-            self._weights, gradients, (users, items) * 2, strict=True
-        ):
-            weight.grad = torch.ops.aten.embedding_dense_backward(
+        dense = [
+            torch.ops.aten.embedding_dense_backward(
                 gradient.mul_(2.0 / many), numbers, len(weight), -1, False
             )
-        self._optimizer.step()
+            for weight, gradient, numbers in zip(
+                self._weights, gradients, (users, items) * 2, strict=True
+            )
+        ]
+        self._optimizer.step(dense, rate, count)
         return float(error.mean(dim=1).square().sum())
 
     def folded(self, weights: list[torch.Tensor]) -> tuple[Matrix, Matrix]:
@@ -167,8 +172,8 @@ class Explicit:
     def _save(self, mark: str, *, force: bool = False) -> None:
         state = {name: w.numpy() for name, w in zip(NAMES, self._weights, strict=True)}
         state |= {f"best.{n}": w.numpy() for n, w in zip(NAMES, self._best, strict=True)}
-        for index, slots in self._optimizer.state_dict()["state"].items():
-            state |= {f"optimizer.{index}.{key}": value.numpy() for key, value in slots.items()}
+        for slot, tensors in self._optimizer.slots.items():
+            state |= {f"{slot}.{n}": t.numpy() for n, t in zip(NAMES, tensors, strict=True)}
         meta = {"mark": mark, "place": dict(self._place), **self.course.to_meta()}
         self._context.checkpoint(state, meta, force=force)
 
@@ -180,24 +185,11 @@ class Explicit:
         for index, name in enumerate(NAMES):
             self._weights[index].copy_(_tensor(state[name]))
             self._best[index].copy_(_tensor(state[f"best.{name}"]))
-        slots: dict[int, dict[str, torch.Tensor]] = {}
-        for key in state:
-            if key.startswith("optimizer."):
-                _, number, slot = key.split(".", 2)
-                slots.setdefault(int(number), {})[slot] = _tensor(state[key])
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": slots, "param_groups": groups})
+            for slot, tensors in self._optimizer.slots.items():
+                tensors[index].copy_(_tensor(state[f"{slot}.{name}"]))
         self._place = dict(meta["place"])
         self.course = Course("rmse", self._params.patience, list(meta["curve"]), meta["best_epoch"])
 
 
 def _tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
     return torch.from_numpy(np.array(array))  # a copy: a checkpoint's bytes are read-only
-
-
-def _optimizer(params: Params, weights: list[torch.Tensor]) -> torch.optim.Optimizer:
-    if params.optimizer == "adam":
-        return torch.optim.Adam(weights, lr=params.lr, fused=True)
-    if params.optimizer == "adagrad":
-        return torch.optim.Adagrad(weights, lr=params.lr)
-    return torch.optim.SGD(weights, lr=params.lr)
