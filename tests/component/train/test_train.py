@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 import torch  # noqa: F401 - seconds of import that no single test should answer for
 
+from forebay_workloads import train
 from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.recipes.base import Artifact, Model, Preempted
 from forebay_workloads.stage import Stage
@@ -56,8 +57,6 @@ def test_a_stop_leaves_a_checkpoint_and_the_next_attempt_ends_in_the_same_model(
     stopping = threading.Event()
     stopping.set()
     with Stage(kit.doc, stopping) as stage, pytest.raises(Preempted):
-        from forebay_workloads import train
-
         train.run(stage)
     result = kit.run("train")
     assert kit.document("train")["resumed_from"] == 0
@@ -139,7 +138,8 @@ class Mean:
         return Model(self.name, {"mean": values.mean(keepdims=True)}, {"column": column})
 
     def evaluate(self, model, data, params):
-        return {"mae": 0.5}
+        assert params["rating"] == model.meta["column"]
+        return {"mae": 0.5, "test_rows": data.test.rows}
 
     def export(self, model):
         return Artifact(
@@ -151,20 +151,21 @@ class Mean:
         return Model(self.name, {"mean": mean}, {"column": "stars"})
 
     def predict(self, model, data, spec):
-        yield pa.record_batch({"id": ["all"], "mean": model.arrays["mean"]})
+        assert data.train.rows
+        yield pa.record_batch({"id": [spec["to"]["table"]], "mean": model.arrays["mean"]})
 
     def key(self, model):
-        return ["id"]
+        return ["id"] if model.recipe == self.name else []
 
 
 def test_an_entrypoint_goes_through_all_stages(kit, monkeypatch):
     module = types.ModuleType("acme_models")
     module.Mean = Mean
     monkeypatch.setitem(sys.modules, "acme_models", module)
-    train = {"entrypoint": "acme_models:Mean", "runtime": "sklearn", "params": {"rating": "stars"}}
-    kit.change(train=train)
+    block = {"entrypoint": "acme_models:Mean", "runtime": "sklearn", "params": {"rating": "stars"}}
+    kit.change(train=block)
     kit.run("train", "evaluate", "publish", "predict")
-    assert kit.document("evaluate")["metrics"] == {"mae": 0.5}
+    assert kit.document("evaluate")["metrics"] == {"mae": 0.5, "test_rows": 600}
     assert kit.document("publish")["recipe"] == "acme_models:Mean"
     (row,) = kit.table("lists")
     assert row["model_version"] == "movies-v1"
