@@ -120,10 +120,10 @@ class Project:
             str(self.state),
             *arguments,
         ]
-        log = (self.folder / "run.log").open("a")
-        return subprocess.Popen(
-            command, stdout=log, stderr=log, env=self.environment(), start_new_session=True
-        )
+        with (self.folder / "run.log").open("a") as log:
+            return subprocess.Popen(
+                command, stdout=log, stderr=log, env=self.environment(), start_new_session=True
+            )
 
     def objects(self, kind: str) -> list[dict]:
         shown = self.forebay("get", kind, "-o", "json")

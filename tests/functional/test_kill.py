@@ -64,7 +64,7 @@ def test_F22_a_training_killed_in_its_middle_resumes_and_ends_in_the_same_model(
 
 
 def test_ctrl_c_stops_all_children_and_the_next_run_goes_on(project):
-    project.write(epochs="100000")
+    project.write(epochs="10000")
     process = project.start()
     wait_until(project.checkpoints, timeout=90)
     pids = project.stage_pids()
