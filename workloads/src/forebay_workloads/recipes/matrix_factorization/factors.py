@@ -53,7 +53,7 @@ class Factors:
         step, out = 65_536, np.empty(len(users), np.float32)
         for start in range(0, len(users), step):
             rows = slice(start, start + step)
-            np.einsum("nd,nd->n", self.users[users[rows]], self.items[items[rows]], out=out[rows])
+            np.einsum("ij,ij->i", self.users[users[rows]], self.items[items[rows]], out=out[rows])
         clip = self.meta["clip"]
         return out if clip is None else out.clip(*clip)
 
