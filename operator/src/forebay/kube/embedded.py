@@ -8,18 +8,19 @@ manifests make them. It starts no process and makes no decision.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import copy
-import json
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from forebay.api import schema
 from forebay.errors import AlreadyExists, Cause, Conflict, Invalid, NotFound
 from forebay.kube import ssa
+from forebay.kube.managed import owners, set_owners
 from forebay.kube.objects import ObjectTable
 from forebay.kube.port import FIELD_MANAGER, KINDS, OWN_KINDS, Kind, Obj, Ref, WatchEvent
 
@@ -43,6 +44,7 @@ class EmbeddedKube:
         self._table = ObjectTable(path)
         self._pods = pods or path.parent / "pods"
         self._changed = asyncio.Event()
+        self._poller: asyncio.Task[None] | None = None
 
     async def get(self, ref: Ref) -> Obj | None:
         """See Kube."""
@@ -54,7 +56,7 @@ class EmbeddedKube:
         """See Kube."""
         wanted = dict(labels or {}).items()
         found = self._table.all_of(kind, namespace)
-        return [o for o in found if wanted <= o["metadata"].get("labels", {}).items()]
+        return [o for o in found if wanted <= (o["metadata"].get("labels") or {}).items()]
 
     async def create(self, obj: Obj, *, manager: str = FIELD_MANAGER) -> Obj:
         """See Kube."""
@@ -64,7 +66,7 @@ class EmbeddedKube:
                 raise AlreadyExists(
                     409, "AlreadyExists", f"{ref.kind.kind} {ref.name!r} already exists"
                 )
-            return self._write(ref, None, obj, manager, force=True, dry_run=False)
+            return self._write(ref, None, obj, manager, force=True)
 
     async def apply(
         self,
@@ -81,12 +83,12 @@ class EmbeddedKube:
             live = self._table.get(ref)
             if subresource == "status":
                 return self._write_status(ref, live, obj, manager, force=force)
-            return self._write(ref, live, obj, manager, force=force, dry_run=dry_run)
+            return self._write(ref, live, obj, manager, force=force)
 
     async def delete(
         self, ref: Ref, *, uid: str | None = None, propagation: Propagation = "Background"
     ) -> None:
-        """See Kube."""
+        """See Kube. Children go in the same transaction, so Foreground is the same as Background."""
         with self._transaction():
             self._delete(ref, uid, propagation)
 
@@ -105,14 +107,21 @@ class EmbeddedKube:
         for child in self._orphans(live["metadata"]["uid"]):
             self._delete(child, None, propagation)
 
+    def _abandoned(self, obj: Obj) -> bool:
+        """Whether nothing holds the object any more: deleted without finalizers, or all its owners are gone."""
+        meta = obj["metadata"]
+        if meta.get("deletionTimestamp"):
+            return not meta.get("finalizers")
+        uids = [owner["uid"] for owner in meta.get("ownerReferences") or []]
+        return bool(uids) and not any(self._table.exists_uid(uid) for uid in uids)
+
     def _orphans(self, uid: str) -> Sequence[Ref]:
         """Children of a deleted owner that no other living object owns."""
         found = []
         for api_version, kind, namespace, name in self._table.owned_by(uid):
             ref = Ref(KINDS[api_version, kind], namespace, name)
             child = self._table.get(ref)
-            owners = child["metadata"].get("ownerReferences", []) if child else []
-            if not any(self._table.exists_uid(o["uid"]) for o in owners):
+            if child is not None and self._abandoned(child):
                 found.append(ref)
         return found
 
@@ -128,11 +137,23 @@ class EmbeddedKube:
             await self._change()
 
     async def _change(self) -> None:
-        """Returns after a change of this process, or when it is time to look for those of others."""
-        # Not wait_for: in Python 3.11 it can swallow a cancellation that meets the event.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._changed.wait()
+        """Returns after the next change, of this process or of another one."""
+        changed = self._changed
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._poll())
+        await changed.wait()
+
+    async def _poll(self) -> None:
+        """One look for all watches, because there is one per kind and reader."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if self._table.changed_by_others():
+                self._tell()
+
+    def _tell(self) -> None:
+        """Wakes the watches. Whoever waits holds the old event; later waiters take the new one."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def logs(self, pod: Ref, *, tail: int | None = None) -> str:
         """See Kube."""
@@ -145,47 +166,34 @@ class EmbeddedKube:
 
     async def close(self) -> None:
         """See Kube."""
+        if self._poller is not None:
+            self._poller.cancel()
         self._table.close()
 
     @contextlib.contextmanager
     def _transaction(self, *, dry_run: bool = False) -> Iterator[None]:
-        self._table.begin()
-        try:
+        with self._table.transaction(dry_run=dry_run):
             yield
-        except BaseException:
-            self._table.rollback()
-            raise
-        if dry_run:
-            self._table.rollback()
-            return
-        self._table.commit()
-        # Whoever waits holds the old event; later waiters take the new one.
-        self._changed.set()
-        self._changed = asyncio.Event()
+        if not dry_run:
+            self._tell()
 
-    def _write(
-        self, ref: Ref, live: Obj | None, obj: Obj, manager: str, *, force: bool, dry_run: bool
-    ) -> Obj:
+    def _write(self, ref: Ref, live: Obj | None, obj: Obj, manager: str, *, force: bool) -> Obj:
         wanted = _wanted(obj)
         if live is None and obj["metadata"].get("uid"):
             raise Conflict(409, "Conflict", f"{ref.kind.kind} {ref.name!r} of that uid is gone")
         _check_preconditions(ref, live, obj)
-        merged = ssa.apply(_content(live), wanted, manager, _owners(live, None), force=force)
+        merged = ssa.apply(_content(live), wanted, manager, owners(live, None), force=force)
         _refuse(ref, merged.conflicts)
         value = _complete(ref, live, merged.value)
         if ref.kind in OWN_KINDS:
             value = _judged(ref, value, live)
-        if live is not None and _same(value, live) and merged.owners == _owners(live, None):
+        if live is not None and _same(value, live) and merged.owners == owners(live, None):
             return live
         changed = live is None or _spec_of(value) != _spec_of(live)
         value["metadata"]["generation"] = _generation(live) + int(changed)
-        _set_owners(value, None, merged.owners, _owners(live, "status"))
+        set_owners(value, None, merged.owners, owners(live, "status"))
         stored = self._table.put(ref, value, "ADDED" if live is None else "MODIFIED")
-        if (
-            not dry_run
-            and stored["metadata"].get("deletionTimestamp")
-            and not stored["metadata"].get("finalizers")
-        ):
+        if self._abandoned(stored):
             self._delete(ref, None, "Background")
         return copy.deepcopy(stored)
 
@@ -197,16 +205,16 @@ class EmbeddedKube:
         _check_preconditions(ref, live, obj, uid=False)
         before = {"status": live["status"]} if "status" in live else {}
         wanted = {"status": obj.get("status", {})}
-        merged = ssa.apply(before, wanted, manager, _owners(live, "status"), force=force)
+        merged = ssa.apply(before, wanted, manager, owners(live, "status"), force=force)
         _refuse(ref, merged.conflicts)
-        if merged.value == before and merged.owners == _owners(live, "status"):
+        if merged.value == before and merged.owners == owners(live, "status"):
             return live
         value = {**live, **merged.value}
         if ref.kind in OWN_KINDS:
             causes = [c for c in schema.validate(value) if c.field.startswith("status")]
             if causes:
                 raise _invalid(ref, causes)
-        _set_owners(value, "status", merged.owners, _owners(live, None))
+        set_owners(value, "status", merged.owners, owners(live, None))
         return copy.deepcopy(self._table.put(ref, value, "MODIFIED"))
 
 
@@ -223,6 +231,10 @@ def _wanted(obj: Obj) -> Obj:
     """What the caller asks for: without status and the fields that only the server sets."""
     wanted = {k: v for k, v in obj.items() if k != "status"}
     wanted["metadata"] = {k: v for k, v in obj["metadata"].items() if k not in _SERVER_FIELDS}
+    if obj["kind"] == "Secret" and "stringData" in wanted:
+        plain = wanted.pop("stringData")
+        coded = {k: base64.b64encode(str(v).encode()).decode() for k, v in plain.items()}
+        wanted["data"] = {**(wanted.get("data") or {}), **coded}
     return wanted
 
 
@@ -298,41 +310,6 @@ def _spec_of(obj: Obj) -> Obj:
 
 def _generation(live: Obj | None) -> int:
     return int(live["metadata"].get("generation", 1)) if live else 0
-
-
-def _owners(live: Obj | None, subresource: str | None) -> dict[str, ssa.Fields]:
-    entries = live["metadata"].get("managedFields", []) if live else []
-    return {
-        e["manager"]: frozenset(tuple(json.loads(p)) for p in e["fieldsV1"]["paths"])
-        for e in entries
-        if e.get("subresource") == subresource
-    }
-
-
-def _set_owners(
-    value: Obj, subresource: str | None, owners: dict[str, ssa.Fields], rest: dict[str, ssa.Fields]
-) -> None:
-    other = None if subresource else "status"
-    value["metadata"]["managedFields"] = [
-        *_entries(value, owners, subresource), *_entries(value, rest, other),
-    ]  # fmt: skip
-
-
-def _entries(
-    value: Obj, owners: dict[str, ssa.Fields], subresource: str | None
-) -> list[dict[str, Any]]:
-    extra = {"subresource": subresource} if subresource else {}
-    return [
-        {
-            "manager": manager,
-            "operation": "Apply",
-            "apiVersion": value["apiVersion"],
-            "fieldsType": "Paths",
-            "fieldsV1": {"paths": sorted(json.dumps(p) for p in fields)},
-            **extra,
-        }
-        for manager, fields in sorted(owners.items())
-    ]
 
 
 def _now() -> str:

@@ -1,6 +1,6 @@
 """The objects of the embedded API in one SQLite file: rows, one counter of versions, the log of changes.
 
-Called by embedded.py only. It knows nothing of apply, schemas or watches; every method is one transaction.
+Called by embedded.py only. It knows nothing of apply, schemas or watches; writes are grouped by `transaction`.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from forebay.errors import Unavailable
 from forebay.kube.port import Kind, Obj, Ref, WatchEvent
 
 _SCHEMA = """
@@ -25,6 +27,7 @@ CREATE TABLE IF NOT EXISTS changes (
   version INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, api_version TEXT NOT NULL,
   kind TEXT NOT NULL, namespace TEXT NOT NULL, body TEXT NOT NULL);
 """
+_PATIENCE = 30.0  # seconds that a write waits for another process's
 KEPT_CHANGES = 20_000  # a watcher that is further behind would miss changes; ours poll every 100 ms
 
 
@@ -32,24 +35,48 @@ class ObjectTable:
     """A SQLite file that several processes may have open."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
-        path.chmod(0o600)  # Secrets are in here
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000"):
-            self._db.execute(f"PRAGMA {pragma}")
-        self._db.executescript(_SCHEMA)
+        """Raises Unavailable when the file cannot be opened."""
+        path.touch(mode=0o600)  # Secrets are in here
+        self._path = path
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
+            # NORMAL: a killed process loses nothing; a power cut may cost the last writes, never the file.
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
+                self._db.execute(f"PRAGMA {pragma}")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise _unavailable(path, error) from error
+        self._seen = self._data_version()
 
-    def begin(self) -> None:
-        """Takes the write lock, so that what is read next is still true when it is written."""
-        self._db.execute("BEGIN IMMEDIATE")
+    @contextmanager
+    def transaction(self, *, dry_run: bool = False) -> Iterator[None]:
+        """Holds the write lock, so that what is read within is still true when it is written.
 
-    def commit(self) -> None:
-        """Ends the transaction."""
-        self._db.execute("COMMIT")
+        Without its writes after an error, or with `dry_run`. Raises Unavailable when the disk is full.
+        """
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._rollback()
+                raise
+            self._rollback() if dry_run else self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._rollback()
+            raise _unavailable(self._path, error) from error
 
-    def rollback(self) -> None:
-        """Ends the transaction without its writes."""
+    def _rollback(self) -> None:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
+
+    def changed_by_others(self) -> bool:
+        """Whether another process wrote since the last call."""
+        before, self._seen = self._seen, self._data_version()
+        return before != self._seen
+
+    def _data_version(self) -> int:
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
     def get(self, ref: Ref) -> Obj | None:
         """The object, or None."""
@@ -149,6 +176,10 @@ class ObjectTable:
 
 def _key(ref: Ref) -> tuple[str, str, str, str]:
     return ref.kind.api_version, ref.kind.kind, ref.namespace, ref.name
+
+
+def _unavailable(path: Path, error: sqlite3.Error) -> Unavailable:
+    return Unavailable(503, "ServiceUnavailable", f"{path}: {error}")
 
 
 def _load(body: str) -> dict[str, Any]:

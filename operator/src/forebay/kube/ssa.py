@@ -46,14 +46,13 @@ def apply(
     force: bool,
 ) -> Applied:
     """Merges `wanted` into `live` for one manager. Nothing is to be stored when there are conflicts."""
-    fields = frozenset(_leaves(wanted, ()))
+    fields = frozenset(_leaves(wanted, ())) - {()}
     conflicts = _conflicts(live, wanted, manager, fields, owners)
     if conflicts and not force:
         return Applied(dict(live), dict(owners), tuple(conflicts))
     value = copy.deepcopy(dict(live))
     others = frozenset[Path]().union(*(f for m, f in owners.items() if m != manager))
-    for path in sorted(owners.get(manager, frozenset()) - fields - others, key=len, reverse=True):
-        _remove(value, path)
+    _take_away(value, owners.get(manager, frozenset()) - fields - others, fields | others)
     _merge(value, wanted)
     taken = {c.field for c in conflicts}
     kept = {
@@ -132,34 +131,41 @@ def _conflicts(
     return found
 
 
-def _remove(value: Any, path: Path) -> None:
-    """Deletes one leaf, and the objects and items that are empty without it."""
+def _take_away(value: Any, gone: Fields, kept: Fields) -> None:
+    """Deletes leaves that nobody owns any more; what holds a kept leaf, or is one, stays."""
+    holding = {path[:depth] for path in kept for depth in range(1, len(path) + 1)}
+    for path in sorted(gone - holding, key=len, reverse=True):
+        _remove(value, path, holding)
+
+
+def _remove(value: Any, path: Path, holding: set[Path]) -> None:
+    """Deletes one leaf, and the objects and lists that are empty without it; a key goes with its whole item."""
     parent = _at(value, path[:-1]) if len(path) > 1 else value
     if parent is _ABSENT:
         return
     part = path[-1]
-    if isinstance(parent, dict):
-        parent.pop(part[2:], None)
-    elif isinstance(parent, list):
+    if isinstance(parent, list):
         name = path[-2][2:]
         parent[:] = [i for i in parent if _item_key(name, i) != part]
-    if len(path) > 1 and _hollow(parent, path):
-        _remove(value, path[:-1])
-
-
-def _hollow(parent: Any, path: Path) -> bool:
-    """True for an emptied object, or a map-list item of which only the key is left."""
-    return not parent or (
-        path[-2].startswith("k:") and json.loads(path[-2][2:]) == parent and len(parent) > 0
-    )
+    elif len(path) > 1 and path[-2].startswith("k:") and part[2:] in json.loads(path[-2][2:]):
+        _remove(value, path[:-1], holding)
+        return
+    elif isinstance(parent, dict):
+        parent.pop(part[2:], None)
+    else:  # something else took its place
+        return
+    if len(path) > 1 and path[:-1] not in holding and not parent:
+        _remove(value, path[:-1], holding)
 
 
 def _merge(value: dict[str, Any], wanted: Mapping[str, Any]) -> None:
     for key, new in wanted.items():
         old = value.get(key)
-        if isinstance(new, dict) and isinstance(old, dict) and new:
+        if isinstance(new, dict) and isinstance(old, dict):
             _merge(old, new)
-        elif _is_map_list(key, new) and _is_map_list(key, old):
+        elif (
+            isinstance(new, list) and _is_map_list(key, old) and (not new or _is_map_list(key, new))
+        ):
             _merge_items(key, old or [], new)
         else:
             value[key] = copy.deepcopy(new)
