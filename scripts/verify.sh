@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every static gate, each named as it runs; all run, then the exit code says whether one failed.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 failed=()
 gate() {
   local name="$1"; shift
@@ -19,5 +19,5 @@ gate "no addresses"      bash -c '! grep -rnE "(index-url|find-links|https?://[a
 gate "YAML"              yamllint -s -c .yamllint.yaml examples kind-config.yaml crds
 gate "spelling"          codespell operator/src workloads/src tests docs README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md
 gate "shell"             shellcheck scripts/setup.sh scripts/install_torch.sh scripts/lock.sh scripts/test.sh scripts/verify.sh scripts/demo.sh .ci/run
-gate "dependencies"      bash -c 'cd operator && deptry src -q && cd ../workloads && deptry src -q'
+gate "dependencies"      bash -c 'cd operator && deptry src && cd ../workloads && deptry src'
 [ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}" >&2; exit 1; }

@@ -1,22 +1,24 @@
 """The control plane's errors. Adapters translate third-party errors into these once, chained and cut short.
 
-    ForebayError
-    ├── KubeError             what the API said: status code, reason, message
-    │   ├── NotFound          404
-    │   ├── AlreadyExists     409 on create
-    │   ├── Conflict          409: another field manager, or a stale resourceVersion
-    │   ├── Invalid           422 (and 400, and 500 «typed patch»): the object is wrong, with field causes
-    │   ├── Forbidden         401, 403
-    │   └── Unavailable       429, 5xx, no connection: worth a retry
-    ├── SpecError             a file or object given by the user is wrong, every error with its field path
-    ├── PlaneBusy             another process owns this state folder
-    └── StateError            the state folder cannot be used: rights, space, a newer version
+ForebayError
+├── KubeError             what the API said: status code, reason, message
+│   ├── NotFound          404
+│   ├── AlreadyExists     409 on create
+│   ├── Conflict          409: another field manager, or a stale resourceVersion
+│   ├── Invalid           422 (and 400, and 500 «typed patch»): the object is wrong, with field causes
+│   ├── Forbidden         401, 403
+│   └── Unavailable       429, 5xx, no connection: worth a retry
+├── SpecError             a file or object given by the user is wrong, every error with its field path
+├── PlaneBusy             another process owns this state folder
+└── StateError            the state folder cannot be used: rights, space, a newer version
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+LONGEST = 512  # characters of a message: an invalid Job answers with a whole pod spec
 
 
 class ForebayError(Exception):
@@ -37,7 +39,7 @@ class KubeError(ForebayError):
     def __init__(self, code: int, reason: str, message: str, causes: Sequence[Cause] = ()) -> None:
         self.code = code
         self.reason = reason
-        self.message = message if len(message) <= 512 else message[:511] + "…"
+        self.message = message if len(message) <= LONGEST else message[: LONGEST - 1] + "…"
         self.causes = tuple(causes)
         super().__init__(f"{code} {reason}: {self.message}")
 

@@ -11,11 +11,17 @@ from forebay_workloads.contract import StoreRef
 class Settings:
     """Each with its unit and default; plans and manifests read these and nothing of the environment."""
 
-    plane: str = "cluster"  # "cluster" or "embedded": only for fields that one of them cannot honour
+    plane: str = (
+        "cluster"  # "cluster" or "embedded": only for fields that one of them cannot honour
+    )
     train_image: str = "ghcr.io/forebay/train:0.1.0"  # every stage but serving
     serve_image: str = "ghcr.io/forebay/serve:0.1.0"
-    state_dir: str = "/var/lib/forebay"  # where `embedded: {}` stores live: a folder here, a claim's mount there
-    workspace: StoreRef | None = None  # hand-over between stages; None: the pipeline's own publish store
+    state_dir: str = (
+        "/var/lib/forebay"  # where `embedded: {}` stores live: a folder here, a claim's mount there
+    )
+    workspace: StoreRef | None = (
+        None  # hand-over between stages; None: the pipeline's own publish store
+    )
     probe_interval: float = 300.0  # seconds between probes of a reachable DataStore
     status_interval: float = 5.0  # seconds between status writes that only carry progress
     retry_base: float = 1.0  # seconds; back-off of a failing reconcile, doubled to retry_cap

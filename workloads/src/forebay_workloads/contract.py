@@ -18,7 +18,9 @@ from typing import Any, Literal
 
 VERSION = 1
 
-Stage = Literal["probe", "ingest", "preprocess", "train", "evaluate", "publish", "predict", "report"]
+Stage = Literal[
+    "probe", "ingest", "preprocess", "train", "evaluate", "publish", "predict", "report"
+]
 STAGES: tuple[Stage, ...] = ("ingest", "preprocess", "train", "evaluate", "publish", "predict")
 """The stages of a run that are Jobs, in order. `deploy` follows them and is the reconciler's own; then
 comes `report`, a Job again, also for a failed run. `probe` belongs to a DataStore, not to a run."""
@@ -35,10 +37,14 @@ EXIT_FINAL = (EXIT_DATA, EXIT_CONFIG)
 STAGE_FILE = "/etc/forebay/stage/stage.json"
 SECRETS_DIR = "/etc/forebay/secrets"  # one folder per DataStore: <name>/username, <name>/password …
 SERVE_FILE = "/etc/forebay/serve/serve.json"
-RESULT_FILE = "/dev/termination-log"  # Kubernetes shows its first 4,096 bytes as the termination message
+RESULT_FILE = (
+    "/dev/termination-log"  # Kubernetes shows its first 4,096 bytes as the termination message
+)
 RESULT_LIMIT = 4096  # bytes
 ROOT_ENV = "FOREBAY_ROOT"
-PROGRESS_ENV = "FOREBAY_PROGRESS"  # a file path to append JSON lines to, or an http(s) URL to post them to
+PROGRESS_ENV = (
+    "FOREBAY_PROGRESS"  # a file path to append JSON lines to, or an http(s) URL to post them to
+)
 
 
 def mounted(path: str) -> Path:
@@ -90,10 +96,14 @@ class StageDocument:
     run: RunRef
     spec: Mapping[str, Any]
     stores: Mapping[str, StoreRef]
-    workspace: str  # name of the store (a key of `stores`) that holds hand-over data and checkpoints
+    workspace: (
+        str  # name of the store (a key of `stores`) that holds hand-over data and checkpoints
+    )
     model_version: str | None = None  # predict: the name of the ModelVersion just published
     artifact: Mapping[str, str] | None = None  # predict: {"store", "key", "digest"}
-    baseline: Mapping[str, Any] | None = None  # evaluate: {"version", "store", "key", "digest"} of Production
+    baseline: Mapping[str, Any] | None = (
+        None  # evaluate: {"version", "store", "key", "digest"} of Production
+    )
     status: Mapping[str, Any] | None = None  # report: the run's status so far
     version: int = VERSION
 
@@ -106,7 +116,9 @@ class StageDocument:
         """Reads what `to_json` wrote; raises ValueError for another version of the contract."""
         raw = json.loads(text)
         if raw.get("version") != VERSION:
-            raise ValueError(f"stage document version {raw.get('version')!r}, this image reads {VERSION}")
+            raise ValueError(
+                f"stage document version {raw.get('version')!r}, this image reads {VERSION}"
+            )
         raw["run"] = RunRef(**raw["run"])
         raw["stores"] = {name: StoreRef(**ref) for name, ref in raw["stores"].items()}
         return cls(**raw)
@@ -140,7 +152,9 @@ class ServeDocument:
         """Reads what `to_json` wrote; raises ValueError for another version of the contract."""
         raw = json.loads(text)
         if raw.get("version") != VERSION:
-            raise ValueError(f"serve document version {raw.get('version')!r}, this image reads {VERSION}")
+            raise ValueError(
+                f"serve document version {raw.get('version')!r}, this image reads {VERSION}"
+            )
         raw["store"] = StoreRef(**raw["store"])
         return cls(**raw)
 
@@ -187,12 +201,16 @@ class Result:
 
     def encode(self) -> str:
         """At most RESULT_LIMIT bytes of text: plain JSON, or compressed when it is longer than that."""
-        text = json.dumps({k: v for k, v in asdict(self).items() if v not in (None, {})}, sort_keys=True)
+        text = json.dumps(
+            {k: v for k, v in asdict(self).items() if v not in (None, {})}, sort_keys=True
+        )
         if len(text.encode()) <= RESULT_LIMIT:
             return text
         packed = "z:" + base64.b85encode(zlib.compress(text.encode(), 9)).decode()
         if len(packed) > RESULT_LIMIT:
-            raise ValueError(f"a stage's result has {len(packed)} bytes, at most {RESULT_LIMIT} fit")
+            raise ValueError(
+                f"a stage's result has {len(packed)} bytes, at most {RESULT_LIMIT} fit"
+            )
         return packed
 
     @classmethod

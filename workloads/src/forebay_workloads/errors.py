@@ -23,7 +23,9 @@ class StageError(Exception):
 
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
-        self.message = message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 1] + "…"
+        self.message = (
+            message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 1] + "…"
+        )
         super().__init__(f"{reason}: {self.message}")
 
 
