@@ -100,3 +100,8 @@ def test_cores_obey_the_containers_limit(tmp_path, monkeypatch, text, most):
     (tmp_path / "cpu.max").write_text(text)
     monkeypatch.setattr(module, "CPU_LIMIT", tmp_path / "cpu.max")
     assert 1 <= cores() <= most
+
+
+def test_cores_obey_the_number_of_threads_that_the_pod_sets(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert cores() == 1

@@ -85,8 +85,11 @@ class StageContext:
 
 
 def cores() -> int:
-    """CPU cores that this process may use: its affinity, and its container's limit rounded up."""
+    """CPU cores that this process may use: its affinity, OMP_NUM_THREADS, its container's limit rounded up."""
     allowed = len(os.sched_getaffinity(0))
+    wished = os.environ.get("OMP_NUM_THREADS", "")
+    if wished.isdecimal():
+        allowed = max(1, min(allowed, int(wished)))
     try:
         quota, period = CPU_LIMIT.read_text().split()
     except (OSError, ValueError):  # no cgroup v2: no limit to know of
