@@ -22,7 +22,7 @@ for folder in "$cache" ${FIND_LINKS:-} ${FOREBAY_WHEELS:-} ../shared/wheels; do
   wheel="$(find "$folder" -maxdepth 1 -name "torch-*+cpu-$tag-$tag-*$(uname -m).whl" 2> /dev/null | sort -V | tail -n 1 || true)"
   [ -n "$wheel" ] || continue
   echo "torch: CPU build from $(basename "$wheel")"
-  "$uv" pip install --quiet --no-deps "$wheel"
+  "$uv" pip install --quiet --compile-bytecode --no-deps "$wheel"
   mkdir -p "$cache" && { [ -e "$cache/$(basename "$wheel")" ] || cp "$wheel" "$cache/" || true; }
   exit 0
 done

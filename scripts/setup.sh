@@ -19,7 +19,7 @@ index="$(pip_setting global.index-url)"
 [ -z "$index" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
 export UV_PYTHON="$venv/bin/python" UV_LINK_MODE="${UV_LINK_MODE:-hardlink}" VIRTUAL_ENV="$venv"
 
-"$venv/bin/uv" pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
+"$venv/bin/uv" pip install --quiet --compile-bytecode --no-deps --require-hashes -r requirements/dev.txt
 FIND_LINKS="$(pip_setting global.find-links)" bash scripts/install_torch.sh "$venv"
 "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation -e operator -e workloads 2>/dev/null ||
   "$venv/bin/uv" pip install --quiet --no-deps -e operator -e workloads

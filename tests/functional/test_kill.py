@@ -49,7 +49,7 @@ def test_F08_a_run_killed_at_every_stage_boundary_ends_in_the_same_objects(proje
 
 
 def test_F22_a_training_killed_in_its_middle_resumes_and_ends_in_the_same_model(project, tmp_path):
-    project.write(epochs="3000")
+    project.write(epochs="1500")
     process = project.start()
     wait_until(project.checkpoints, timeout=90)
     kill(process)
@@ -60,7 +60,7 @@ def test_F22_a_training_killed_in_its_middle_resumes_and_ends_in_the_same_model(
         "resum"
         in project.forebay("logs", project.objects("pipelineruns")[0]["metadata"]["name"]).stdout
     )
-    assert final(project) == undisturbed(tmp_path, epochs="3000")
+    assert final(project) == undisturbed(tmp_path, epochs="1500")
 
 
 def test_ctrl_c_stops_all_children_and_the_next_run_goes_on(project):
