@@ -21,6 +21,52 @@ class Embedded(Block):
     ] = None
 
 
+class FileColumn(Block):
+    """One column of a text file: its name, and its type where it is not to be inferred."""
+
+    name: Annotated[Column, about("Name of the column, in the order of the file.", "user_id")]
+    type: Annotated[
+        Literal[
+            "string", "bool", "int32", "int64", "float32", "float64", "date", "timestamp",
+            "timestamptz", "binary",
+        ]
+        | None,
+        about("Type of its values; left out: inferred from all of them.", "string"),
+    ] = None  # fmt: skip
+
+
+class FileOptions(Block):
+    """How files are read where suffix and content do not say it."""
+
+    format: Annotated[
+        Literal["csv", "jsonl", "parquet", "arrow"] | None,
+        about("Format of all files; left out: by the suffix.", "csv"),
+    ] = None
+    delimiter: Annotated[
+        str | None,
+        about(
+            "One ASCII character between fields; left out: comma, semicolon, tab or bar, as found.",
+            "\t",
+            max_length=1,
+        ),
+    ] = None
+    header: Annotated[bool, about("Whether the first line names the columns.", False)] = True
+    columns: Annotated[
+        list[FileColumn] | None,
+        about(
+            "Columns of files without header, or types of some columns of files with one.",
+            [{"name": "user", "type": "string"}],
+            min_length=1,
+            max_length=512,
+        ),
+    ] = None
+    null_values: Annotated[
+        list[Text] | None,
+        about("Texts that stand for no value.", ["NA", "-"], max_length=16),
+    ] = None
+    encoding: Annotated[Text, about("Encoding of texts.", "latin-1")] = "utf-8"
+
+
 class Files(Block):
     """A folder of CSV, JSON Lines or Parquet files, plain or compressed; the format goes by the suffix."""
 
@@ -31,6 +77,10 @@ class Files(Block):
             "data/",
         ),
     ]
+    options: Annotated[
+        FileOptions | None,
+        about("How texts are read.", {"delimiter": "\t", "header": False}),
+    ] = None
 
 
 class Cassandra(Block):
