@@ -100,16 +100,13 @@ class TableConformance:
     def test_rows_added_later_are_no_part_of_a_snapshot(self, store):
         fill(store, "t", numbers(0, 20))
         snapshot = store.snapshot("t")
-        if snapshot.strength == "None":
-            pytest.skip("this store promises nothing")
         store.write("t", numbers(20, 40), ["id"])
-        assert _ids_or_expired(store, snapshot) in (list(range(20)), "SnapshotExpired")
+        weak = [list(range(40))] if snapshot.strength == "None" else []
+        assert _ids_or_expired(store, snapshot) in (list(range(20)), "SnapshotExpired", *weak)
 
     def test_a_pinned_scan_gives_the_pinned_content_or_says_that_it_is_gone(self, store):
         fill(store, "t", numbers(0, 20))
         snapshot = store.snapshot("t")
-        if snapshot.strength != "Pinned":
-            pytest.skip("this store does not pin content")
         changed = pa.record_batch({"id": pa.array([5], pa.int64()), "text": ["another"]})
         store.write("t", changed, ["id"])
         try:
@@ -117,7 +114,10 @@ class TableConformance:
             found = [row for p in parts for b in store.scan(p) for row in b.to_pylist()]
         except DataError as error:
             found = error.reason
-        assert found in ("SnapshotExpired", numbers(0, 20).to_pylist())
+        pinned = numbers(0, 20).to_pylist()
+        now = [{**row, **changed.to_pylist()[0]} if row["id"] == 5 else row for row in pinned]
+        weak = [] if snapshot.strength == "Pinned" else [now]
+        assert found in ("SnapshotExpired", pinned, *weak)
 
     def test_writing_the_same_rows_again_leaves_a_snapshot_valid(self, store):
         fill(store, "t", numbers(0, 20))
