@@ -63,14 +63,15 @@ def test_F22_a_training_killed_in_its_middle_resumes_and_ends_in_the_same_model(
     assert final(project) == undisturbed(tmp_path, epochs="1500")
 
 
-def test_ctrl_c_stops_all_children_and_the_next_run_goes_on(project):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_on_request_stops_all_children_and_leaves_the_run_unfinished(project, number, code):
     project.write(epochs="10000")
     process = project.start()
     wait_until(project.checkpoints, timeout=90)
     pids = project.stage_pids()
     assert pids
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
+    process.send_signal(number)
+    assert process.wait(timeout=30) == code
     for pid in pids:
         wait_until(lambda p=pid: not Path(f"/proc/{p}").exists())
     (run,) = project.objects("pipelineruns")

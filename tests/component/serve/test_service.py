@@ -1,5 +1,6 @@
 """The whole ASGI stack in process: guard, BentoML service, /v2, metrics. Only the socket is missing."""
 
+import hashlib
 import json
 import os
 
@@ -132,3 +133,36 @@ async def test_the_pages_load_nothing_from_elsewhere(client):
         assert (await client.get(path)).status_code == 200
     description = json.loads((await client.get("/docs.json")).text)
     assert {"/predict", "/recommend", "/v2/models/shop/infer"} <= description["paths"].keys()
+
+
+@pytest.fixture
+async def locked(app):
+    inner, description, guard = app
+    keys = frozenset(hashlib.sha256(key).digest() for key in (b"red", b"blue"))
+    transport = httpx.ASGITransport(guard(inner, description, keys=keys))
+    async with (
+        inner.router.lifespan_context(inner),
+        httpx.AsyncClient(transport=transport, base_url="http://model") as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"authorization": "Bearer green"}, 401),
+        ({"authorization": "Basic red"}, 401),
+        ({"authorization": "Bearer red"}, 200),
+        ({"x-api-key": "blue"}, 200),
+    ],
+)
+async def test_with_keys_only_callers_who_show_one_are_answered(locked, headers, status):
+    body = {"user": "ann", "top": 1}
+    assert (await locked.post("/recommend", json=body, headers=headers)).status_code == status
+    assert (await locked.get("/v2/health/ready")).status_code == 200
+
+
+async def test_with_keys_no_page_is_open_but_health_and_metrics(locked):
+    for path in ("/", "/docs.json", "/v2/models/shop", "/schema.json"):
+        assert (await locked.get(path)).status_code == 401

@@ -44,6 +44,9 @@ class FakePlane:
     def progress(self, _run):
         return None
 
+    async def watching(self, work):
+        return await work
+
     async def needed(self):
         return self.keeps
 

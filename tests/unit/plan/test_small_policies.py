@@ -87,7 +87,11 @@ def test_metrics_are_text_of_six_digits():
     [
         ({"triggers": [{"name": "rows", "newData": {}}]}, "cluster", "spec.triggers"),
         ({"ingest": {"mode": "stream"}}, "cluster", "spec.ingest.mode"),
-        ({"ingest": {"delivery": {"guarantee": "AtLeastOnce"}}}, "cluster", "spec.ingest.delivery"),
+        (
+            {"ingest": {"delivery": {"guarantee": "EffectivelyOnce"}}},
+            "cluster",
+            "spec.ingest.delivery.guarantee",
+        ),
         ({"preprocess": {"engine": "spark"}}, "cluster", "spec.preprocess.engine"),
         ({"train": {"nodes": 2}}, "cluster", "spec.train.nodes"),
         ({"train": {"accelerator": {"count": 1}}}, "embedded", "spec.train.accelerator"),

@@ -307,7 +307,7 @@ def test_fields_that_are_not_honoured_are_named_in_a_warning():
         "profile",
         "rollout.strategy",
     ]
-    named += ["rollout.predictions", "rest.auth", "rest.enabled"]
+    named += ["rollout.predictions", "rest.enabled"]
     assert [field for field in named if f"spec.{field}" not in message] == []
     assert words(world.status, "SinkHealthy") == ("Unknown", "FieldNotSupportedInMode")
 

@@ -179,8 +179,11 @@ class Progress:
 
     @classmethod
     def from_json(cls, line: str) -> Progress:
-        """Reads one line; unknown keys are ignored so that a newer stage may say more."""
-        known = {k: v for k, v in json.loads(line).items() if k in cls.__dataclass_fields__}
+        """Reads one line; unknown keys are ignored so that a newer stage may say more. ValueError for no object."""
+        raw = _object(json.loads(line), "a line of progress")
+        known = {k: v for k, v in raw.items() if k in cls.__dataclass_fields__}
+        if not isinstance(known.get("step"), str):
+            raise ValueError("a line of progress names no step")  # noqa: TRY004 - as below
         return cls(**known)
 
 
@@ -221,5 +224,15 @@ class Result:
                 text = zlib.decompress(base64.b85decode(text[2:])).decode()
             except (ValueError, zlib.error) as error:
                 raise ValueError(f"not a stage result: {error}") from error
-        raw = json.loads(text)
+        raw = _object(json.loads(text), "a stage result")
+        for name in ("rows", "metrics", "detail"):
+            _object(raw.get(name, {}), f"{name} of a stage result")
         return cls(**{k: v for k, v in raw.items() if k in cls.__dataclass_fields__})
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(  # noqa: TRY004 - the readers' one error for bad text
+            f"not {what}: {type(value).__name__} instead of an object"
+        )
+    return value

@@ -14,6 +14,7 @@ EXIT_OK = 0
 EXIT_FAILED = 1  # a run failed, or what was asked for is not there
 EXIT_INVALID = 2  # the spec or the command line is wrong; nothing was created
 EXIT_INTERRUPTED = 130  # Ctrl-C
+EXIT_TERMINATED = 143  # SIGTERM
 
 
 class UserError(ForebayError):

@@ -85,7 +85,8 @@ class Follower:
             if applied.ref.kind == PIPELINE:
                 done &= await self._pipeline_done(applied, all_runs)
             elif applied.ref.kind == RUN:
-                done &= any(Ref.of(run) == applied.ref and targets.over(run) for run in all_runs)
+                this = [run for run in all_runs if Ref.of(run) == applied.ref]
+                done &= all(targets.over(run) for run in this)  # one that is gone has had its time
         return done
 
     async def _pipeline_done(self, applied: Applied, all_runs: Sequence[Obj]) -> bool:

@@ -7,6 +7,7 @@ applied, followed and decided lives in `applying.py`, `follow.py` and `targets.p
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Sequence
@@ -19,7 +20,13 @@ import typer
 
 from forebay.cli import age, applying, failed, report, runs, session, summary
 from forebay.cli.applying import Applied
-from forebay.cli.failure import EXIT_FAILED, EXIT_INTERRUPTED, UsageError, UserError
+from forebay.cli.failure import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    UsageError,
+    UserError,
+)
 from forebay.cli.follow import Follower, Screen
 from forebay.cli.lines import Lines
 from forebay.cli.loader import Loaded, load
@@ -65,12 +72,13 @@ def run(
         outcome = asyncio.run(
             _run(loaded, state, follow=follow, again=again, limit=limit, quiet=as_json)
         )
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
         typer.echo(
             "Interrupted: all processes are stopped. The next `forebay run` goes on from here.",
             err=True,
         )
-        raise typer.Exit(EXIT_INTERRUPTED) from error
+        asked = isinstance(error, asyncio.CancelledError)
+        raise typer.Exit(EXIT_TERMINATED if asked else EXIT_INTERRUPTED) from error
     if as_json:
         typer.echo(json.dumps(outcome.document(), indent=2, ensure_ascii=False))
     if not outcome.succeeded:
@@ -96,6 +104,7 @@ async def _run(
     from forebay.local.plane import Plane  # noqa: PLC0415 - heavy; only this command pays for it
 
     say = _Speaker(quiet=quiet)
+    _end_on_sigterm()
     async with Plane(state) as plane:
         earlier = {
             r["metadata"]["uid"]
@@ -109,12 +118,20 @@ async def _run(
         with say.screen() as screen:
             follower = Follower(plane.kube, applied, earlier, plane.progress, screen)
             work = follower.until_done() if follow else follower.until_seen()
-            outcome = await _within(limit, work)
+            outcome = await _within(limit, plane.watching(work))
         for line in await _closing(plane.kube, outcome, applied, state, follow=follow):
             say(line)
         if await plane.needed():
             await plane.hand_over()
     return outcome
+
+
+def _end_on_sigterm() -> None:
+    """SIGTERM and a closed terminal end a run as Ctrl-C does: children are stopped, the state can be gone on from."""
+    task = asyncio.current_task()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 def _key() -> str:

@@ -131,14 +131,14 @@ class EmbeddedKube:
         for obj in self._table.all_of(kind, namespace):
             yield WatchEvent("ADDED", obj)
         while True:
+            changed = self._changed  # before the look: a change during it is found by the next one
             for version, event in list(self._table.changes(kind, namespace, seen)):
                 seen = version
                 yield event
-            await self._change()
+            await self._change(changed)
 
-    async def _change(self) -> None:
+    async def _change(self, changed: asyncio.Event) -> None:
         """Returns after the next change, of this process or of another one."""
-        changed = self._changed
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll())
         await changed.wait()
@@ -202,7 +202,7 @@ class EmbeddedKube:
     ) -> Obj:
         if live is None:
             raise NotFound(404, "NotFound", f"{ref.kind.kind} {ref.name!r} not found")
-        _check_preconditions(ref, live, obj, uid=False)
+        _check_preconditions(ref, live, obj)
         before = {"status": live["status"]} if "status" in live else {}
         wanted = {"status": obj.get("status", {})}
         merged = ssa.apply(before, wanted, manager, owners(live, "status"), force=force)
@@ -286,10 +286,14 @@ def _refuse(ref: Ref, conflicts: tuple[Cause, ...]) -> None:
         raise Conflict(409, "Conflict", f"{ref.kind.kind} {ref.name!r}: {text}", conflicts)
 
 
-def _check_preconditions(ref: Ref, live: Obj | None, obj: Obj, *, uid: bool = True) -> None:
+def _check_preconditions(
+    ref: Ref,
+    live: Obj | None,
+    obj: Obj,
+) -> None:
     if live is None:
         return
-    for field in ("uid", "resourceVersion") if uid else ("resourceVersion",):
+    for field in ("uid", "resourceVersion"):
         given = obj["metadata"].get(field)
         if given is not None and given != live["metadata"].get(field):
             raise Conflict(409, "Conflict", f"{ref.kind.kind} {ref.name!r}: {field} is stale")

@@ -76,19 +76,26 @@ class ObjectTable:
         return before != self._seen
 
     def _data_version(self) -> int:
-        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        return int(self._rows("PRAGMA data_version")[0][0])
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """The answer of a query. Raises Unavailable: readers wait and ask again, as after a write."""
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise _unavailable(self._path, error) from error
 
     def get(self, ref: Ref) -> Obj | None:
         """The object, or None."""
-        row = self._db.execute(
+        rows = self._rows(
             "SELECT body FROM objects WHERE api_version=? AND kind=? AND namespace=? AND name=?",
             _key(ref),
-        ).fetchone()
-        return _load(row[0]) if row else None
+        )
+        return _load(rows[0][0]) if rows else None
 
     def all_of(self, kind: Kind, namespace: str | None) -> list[Obj]:
         """All of a kind, by namespace and name."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT body FROM objects WHERE api_version=? AND kind=? AND (? IS NULL OR namespace=?)"
             " ORDER BY namespace, name",
             (kind.api_version, kind.kind, namespace, namespace),
@@ -122,31 +129,27 @@ class ObjectTable:
 
     def owned_by(self, uid: str) -> list[tuple[str, str, str, str]]:
         """(api version, kind, namespace, name) of the objects that name this owner."""
-        return self._db.execute(
-            "SELECT api_version, kind, namespace, name FROM owners WHERE owner_uid=?", (uid,)
-        ).fetchall()
+        query = "SELECT api_version, kind, namespace, name FROM owners WHERE owner_uid=?"
+        return [(row[0], row[1], row[2], row[3]) for row in self._rows(query, (uid,))]
 
     def exists_uid(self, uid: str) -> bool:
         """Whether any object has this uid."""
-        return (
-            self._db.execute("SELECT 1 FROM objects WHERE uid=? LIMIT 1", (uid,)).fetchone()
-            is not None
-        )
+        return bool(self._rows("SELECT 1 FROM objects WHERE uid=? LIMIT 1", (uid,)))
 
     def version(self) -> int:
         """The newest change's version."""
-        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name='changes'").fetchone()
-        return int(row[0]) if row else 0
+        rows = self._rows("SELECT seq FROM sqlite_sequence WHERE name='changes'")
+        return int(rows[0][0]) if rows else 0
 
     def changes(
         self, kind: Kind, namespace: str | None, after: int
     ) -> Iterator[tuple[int, WatchEvent]]:
         """What happened to a kind after a version, in order."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT version, type, body FROM changes WHERE version>? AND api_version=? AND kind=?"
             " AND (? IS NULL OR namespace=?) ORDER BY version",
             (after, kind.api_version, kind.kind, namespace, namespace),
-        ).fetchall()
+        )
         for version, change, body in rows:
             yield version, WatchEvent(change, _load(body))
 

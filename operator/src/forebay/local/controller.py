@@ -58,8 +58,12 @@ class Controller(ABC):
 
     async def _pass(self) -> float | None:
         """Looks at every object; seconds until the next pass is due by itself."""
-        pods, objects = await self._kube.list(POD), await self._kube.list(self.kind)
-        await self.forget({obj["metadata"]["uid"] for obj in objects})
+        try:
+            pods, objects = await self._kube.list(POD), await self._kube.list(self.kind)
+            await self.forget({obj["metadata"]["uid"] for obj in objects})
+        except KubeError as error:
+            log.warning("pass failed", controller=type(self).__name__, error=str(error))
+            return _AFTER_ERROR
         waits = [await self._try(obj, pods) for obj in objects]
         return min((wait for wait in waits if wait is not None), default=None)
 

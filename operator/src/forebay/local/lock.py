@@ -18,6 +18,7 @@ from forebay.errors import PlaneBusy
 KEEPER = "keeper"
 RUNNER = "run"
 _PATIENCE = 10.0  # seconds that a keeper is given to step down
+_GLIMPSE = 0.3  # seconds: `held` of another process looks at the lock, it does not hold it
 
 
 class PlaneLock:
@@ -29,20 +30,20 @@ class PlaneLock:
 
     def take(self, role: str) -> None:
         """Takes the lock; a keeper that holds it is asked to step down. PlaneBusy when a runner holds it."""
-        end = time.monotonic() + _PATIENCE
-        asked = False
+        began = time.monotonic()
+        asked = 0
         while not self._try(role):
             holder, pid = self.holder()
-            if holder == RUNNER and role == RUNNER:
+            if holder == RUNNER and role == RUNNER and time.monotonic() > began + _GLIMPSE:
                 raise PlaneBusy(
                     f"another `forebay run` (process {pid}) works in {self._path.parent};"
                     " wait for it, or name another folder with --state"
                 )
-            if holder == KEEPER and not asked:
-                asked = True
+            if holder == KEEPER and asked != pid:
+                asked = pid
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
-            if time.monotonic() > end:
+            if time.monotonic() > began + _PATIENCE:
                 raise PlaneBusy(f"process {pid} does not let go of {self._path.parent}")
             time.sleep(0.02)
 
@@ -72,7 +73,7 @@ class PlaneLock:
             return False
         with self._path.open("a+") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return True
             return False
@@ -80,5 +81,6 @@ class PlaneLock:
     def release(self) -> None:
         """Lets go; may be called twice."""
         if self._file is not None:
+            self._file.truncate(0)  # nobody may take a pid of the past for the holder's
             self._file.close()
             self._file = None

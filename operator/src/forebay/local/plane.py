@@ -7,14 +7,15 @@ over: then they go on, and a keeper in the background takes care of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import structlog
 
+from forebay.errors import StateError
 from forebay.kube.embedded import EmbeddedKube
 from forebay.kube.port import K8S_DEPLOYMENT, PIPELINE, RUN, Ref
 from forebay.local import handover
@@ -31,6 +32,7 @@ from forebay.reconcile.progress import ProgressBoard
 from forebay.settings import Settings
 from forebay_workloads.contract import Progress, StoreRef
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 GRACE = 10.0  # seconds that processes are given when the plane stops
 _OVER = ("Succeeded", "Failed", "Suspended")
@@ -106,6 +108,19 @@ class Plane:
             self._lock.release()
         if self._leave and error is None and self._role == RUNNER:
             await asyncio.to_thread(handover.start, self.folder)
+
+    async def watching(self, work: Awaitable[T]) -> T:
+        """Awaits `work`; raises StateError as soon as a part of the plane dies: `work` might never end then."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({task, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise StateError(
+                    f"a part of the plane stopped working; see {self.folder.plane_log}"
+                )
+            return task.result()
+        finally:
+            task.cancel()
 
     def progress(self, run: Ref) -> Progress | None:
         """The newest progress of a run."""

@@ -49,10 +49,12 @@ class Kubelet:
         For the end of the plane, after `run` was cancelled: it is nobody's failure, and the status says so.
         """
         pods = [pod for pod in await self._kube.list(POD) if not podstatus.finished(pod)]
-        stopped = await asyncio.gather(
-            *(self._worker(pod).end(grace, politely=False, why=why) for pod in pods)
-        )
-        return sum(stopped) + await self._sweep(grace)
+        ends = (self._worker(pod).end(grace, politely=False, why=why) for pod in pods)
+        stopped = await asyncio.gather(*ends, return_exceptions=True)
+        for error in stopped:  # all were tried before one may speak
+            if isinstance(error, BaseException):
+                raise error
+        return sum(bool(one) for one in stopped) + await self._sweep(grace)
 
     async def _sweep(self, grace: float = 10.0) -> int:
         """Stops and removes what belongs to pods that are gone; returns how many processes there were."""

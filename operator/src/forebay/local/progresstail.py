@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
+
 from forebay.kube.port import Obj
 from forebay.manifests.labels import OWNER_KIND, OWNER_NAME
 from forebay.reconcile.progress import ProgressBoard
 from forebay_workloads.contract import Progress
+
+log = structlog.get_logger(__name__)
 
 
 class ProgressTail:
@@ -33,6 +37,17 @@ class ProgressTail:
             fresh = file.read()
         whole = fresh[: fresh.rfind(b"\n") + 1]
         self._offset += len(whole)
-        lines = whole.splitlines()
-        if lines:
-            self._board.put(self._namespace, self._run, Progress.from_json(lines[-1].decode()))
+        for line in reversed(whole.splitlines()):
+            newest = _parsed(line)
+            if newest is not None:
+                self._board.put(self._namespace, self._run, newest)
+                return
+
+
+def _parsed(line: bytes) -> Progress | None:
+    """A line's progress; None for one that is none: a full disk may cut it, user code may write anything."""
+    try:
+        return Progress.from_json(line.decode())
+    except ValueError:
+        log.warning("not a line of progress", line=line[:80])
+        return None

@@ -19,6 +19,8 @@ class Targets:
         self._ports: list[int] = []
         self._turn = 0
         self.open: set[asyncio.Transport] = set()
+        self.connecting: set[asyncio.Task[None]] = set()
+        self.closed = False
 
     def set(self, ports: Sequence[int]) -> None:
         """From now on new connections go to these; open ones stay where they are."""
@@ -31,10 +33,16 @@ class Targets:
         self._turn = (self._turn + 1) % len(self._ports)
         return self._ports[self._turn :] + self._ports[: self._turn]
 
-    def close(self) -> None:
-        """Ends all connections."""
+    async def close(self) -> None:
+        """Ends all connections, also those that are just being made."""
+        self.closed = True
+        connecting = tuple(self.connecting)
+        for task in connecting:
+            task.cancel()
+        await asyncio.gather(*connecting, return_exceptions=True)
         for transport in tuple(self.open):
             transport.abort()
+        await asyncio.sleep(0)  # the loop closes them in its next round
 
 
 class _Side(asyncio.Protocol):
@@ -79,13 +87,15 @@ class _Side(asyncio.Protocol):
 class _Front(_Side):
     """The caller's end: reads nothing until a target has taken the connection."""
 
-    _task: asyncio.Task[None] | None = None
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self.transport is not None:
-            self.transport.pause_reading()
-        self._task = asyncio.get_running_loop().create_task(self._connect())
+        if self.transport is None or self._targets.closed:
+            transport.abort()
+            return
+        self.transport.pause_reading()
+        task = asyncio.get_running_loop().create_task(self._connect())
+        self._targets.connecting.add(task)
+        task.add_done_callback(self._targets.connecting.discard)
 
     async def _connect(self) -> None:
         front = self.transport

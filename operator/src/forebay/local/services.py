@@ -50,13 +50,13 @@ class ServiceProxy(Controller):
     async def forget(self, known: set[str]) -> None:
         """Stops listening for Services that are gone."""
         for uid in self._listening.keys() - known:
-            self._close(uid)
+            await self._close(uid)
 
     async def look(self, obj: Obj, pods: Sequence[Obj]) -> float | None:
         """See Controller."""
         uid, asked = obj["metadata"]["uid"], int(obj["spec"]["ports"][0]["port"])
         if uid in self._listening and self._listening[uid].asked != asked:
-            self._close(uid)
+            await self._close(uid)
         if uid not in self._listening:
             self._listening[uid] = await _bind(asked, _port_before(obj, asked))
         listening = self._listening[uid]
@@ -64,10 +64,13 @@ class ServiceProxy(Controller):
         await self._say(obj, listening)
         return None
 
-    def _close(self, uid: str) -> None:
+    async def _close(self, uid: str) -> None:
         listening = self._listening.pop(uid)
+        for socket in listening.server.sockets:
+            asyncio.get_running_loop().remove_reader(socket.fileno())
+        await asyncio.sleep(0)  # a connection that is just being accepted must find the server open
         listening.server.close()
-        listening.targets.close()
+        await listening.targets.close()
 
     async def _say(self, obj: Obj, listening: _Listening) -> None:
         identity = {key: obj["metadata"][key] for key in ("name", "namespace", "uid")}

@@ -61,10 +61,13 @@ def open_state(root: Path) -> StateFolder:
     folder = StateFolder(root.resolve())
     marker = folder.root / "layout"
     try:
-        for path in (folder.root, folder.pods, folder.work, folder.volumes, folder.root / "stores"):
-            path.mkdir(parents=True, exist_ok=True)
+        folder.root.mkdir(parents=True, exist_ok=True)
+        for path in (folder.pods, folder.work, folder.volumes, folder.root / "stores"):
+            path.mkdir(mode=0o700, exist_ok=True)
         if not marker.exists():
-            marker.write_text(LAYOUT)
+            spare = marker.with_suffix(f".{os.getpid()}")
+            spare.write_text(LAYOUT)
+            spare.replace(marker)  # whole or not at all
         found = marker.read_text().strip()
     except OSError as error:
         raise StateError(

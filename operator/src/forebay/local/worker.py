@@ -77,8 +77,10 @@ class Worker:
     async def end(self, grace: float, *, politely: bool, why: str = "the pod was deleted") -> bool:
         """Stops the process, writes the last status, lets the object go. False when nothing ran.
 
-        `politely` waits for `preStop` first: callers get time to go elsewhere.
+        `grace` is an upper bound for the pod's own. `politely` waits for `preStop` first: callers get time
+        to go elsewhere.
         """
+        grace = min(grace, float(self._pod["spec"].get("terminationGracePeriodSeconds", 30)))
         if self._process.look() != "running":
             await self._release()
             return False

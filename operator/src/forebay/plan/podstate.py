@@ -90,7 +90,7 @@ def _result(text: str) -> Result | None:
         return None
     try:
         return Result.decode(text)
-    except (ValueError, AttributeError, TypeError):  # log lines instead of a result
+    except ValueError:  # log lines instead of a result
         return None
 
 

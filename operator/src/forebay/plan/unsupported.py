@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from forebay.api.v1alpha1.modeldeployment import Batching
+
 Spec = Mapping[str, Any]
 STAGES_WITH_PODS = ("ingest", "preprocess", "train", "evaluate", "publish", "predict")
 
@@ -27,10 +29,15 @@ _PIPELINE = (
     Row("triggers", "no run is started by them: use schedule or the annotation forebay.dev/run"),
     Row("queue", "Jobs are not queued; they start at once"),
     Row("decide", "no action is chosen; predictions are written without one"),
-    Row("ingest.mode", "the topic is read once per run, as in mode batch", lambda v: v == "stream"),
-    Row("ingest.delivery", "rows are upserted by their key; there is no dead-letter queue"),
-    Row("preprocess.engine", "duckdb is used", lambda v: v == "spark"),
-    Row("train.nodes", "one pod trains", lambda v: int(v) > 1),
+    Row("ingest.mode", "the ingest stage refuses it: use batch", lambda v: v == "stream"),
+    Row(
+        "ingest.delivery.guarantee",
+        "rows are upserted by their key: at least once, the same row twice is one row",
+        lambda v: v != "AtLeastOnce",
+    ),
+    Row("ingest.delivery.maxAttempts", "a stage is retried runPolicy.backoffLimit times"),
+    Row("preprocess.engine", "the stage refuses it: use duckdb", lambda v: v == "spark"),
+    Row("train.nodes", "the stage refuses it: one process trains", lambda v: int(v) > 1),
     Row(
         "train.accelerator",
         "the machine's own devices are used as they are found",
@@ -79,7 +86,12 @@ _DEPLOYMENT = (
     ),
     Row("rollout.predictions", "predictions are kept", lambda v: v != "Keep"),
     Row("rest.enabled", "the REST service runs", lambda v: v is False),
-    Row("rest.auth", "the keys are mounted, but callers are not asked for them"),
+    Row(
+        "rest.batching",
+        "each request is answered on its own",
+        lambda v: v not in ({}, Batching().model_dump(by_alias=True)),
+    ),
+    Row("rollout.analysis", "a version that answered its probes takes all traffic"),
     Row(
         "podTemplate",
         "there are no pods: models are served by processes of this machine",

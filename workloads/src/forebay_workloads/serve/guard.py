@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from forebay_workloads.serve.keys import Keys, allowed
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -32,9 +34,12 @@ _INDEX = """<!DOCTYPE html>
 class Guard:
     """Wraps the service: body limit (413), media type (415), JSON (400), `/` and `/docs.json`."""
 
-    def __init__(self, app: App, openapi: dict[str, Any], max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self, app: App, openapi: dict[str, Any], max_body: int = MAX_BODY, keys: Keys | None = None
+    ) -> None:
         self._app = app
         self._max_body = max_body
+        self._keys = keys
         self._pages = {
             "/docs.json": (b"application/json", json.dumps(openapi).encode()),
             "/": (
@@ -50,7 +55,10 @@ class Guard:
             return
         headers = dict(scope["headers"])
         page = self._pages.get(scope["path"])
-        if page and scope["method"] in ("GET", "HEAD"):
+        if not allowed(self._keys, scope["path"], headers):
+            message = "show a key: Authorization: Bearer KEY, or X-Api-Key: KEY"
+            await _refuse(send, 401, message, (b"www-authenticate", b"Bearer"))
+        elif page and scope["method"] in ("GET", "HEAD"):
             await _send(send, 200, *page)
         elif REFUSED_TYPE in headers.get(b"content-type", b"").lower():
             await _refuse(send, 415, "this content type is not accepted; send application/json")
@@ -93,13 +101,14 @@ class Guard:
                 return b"".join(parts)
 
 
-async def _refuse(send: Send, status: int, message: str) -> None:
-    await _send(
-        send, status, b"application/json", json.dumps({"error": message, "field": ""}).encode()
-    )
+async def _refuse(send: Send, status: int, message: str, *more: tuple[bytes, bytes]) -> None:
+    body = json.dumps({"error": message, "field": ""}).encode()
+    await _send(send, status, b"application/json", body, *more)
 
 
-async def _send(send: Send, status: int, kind: bytes, body: bytes) -> None:
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+async def _send(
+    send: Send, status: int, kind: bytes, body: bytes, *more: tuple[bytes, bytes]
+) -> None:
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

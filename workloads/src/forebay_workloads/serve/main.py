@@ -34,7 +34,7 @@ def _listen(document: ServeDocument) -> None:
     import uvicorn  # noqa: PLC0415
 
     from forebay_workloads.registry import artifact  # noqa: PLC0415
-    from forebay_workloads.serve import openapi, service  # noqa: PLC0415
+    from forebay_workloads.serve import keys, openapi, service  # noqa: PLC0415
     from forebay_workloads.serve.guard import Guard  # noqa: PLC0415
     from forebay_workloads.serve.served import Served  # noqa: PLC0415
     from forebay_workloads.stores import open_store  # noqa: PLC0415
@@ -42,7 +42,7 @@ def _listen(document: ServeDocument) -> None:
     with open_store(document.store) as store:
         files = artifact.load(store, document.key, document.digest)
     served = Served(document, files)
-    app = Guard(service.build(served), openapi.describe(served))
+    app = Guard(service.build(served), openapi.describe(served), keys=keys.read(document.rest))
     host = os.environ.get("FOREBAY_HOST", "0.0.0.0")  # noqa: S104 - a pod's own address
     print(f"serving {served.version} {served.digest}", flush=True)  # noqa: T201 - the pod's log
     uvicorn.run(
@@ -68,7 +68,7 @@ def main() -> int:
         print(f"{error.reason}: {error.message}", file=sys.stderr, flush=True)  # noqa: T201
         _leave(Result(reason=error.reason, message=error.message))
         return error.exit_code
-    except Exception as error:  # noqa: BLE001 - the last line of defence: the reason must reach status
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the reason must reach status; uvicorn exits
         traceback.print_exc()
         _leave(Result(reason="ModelLoadFailed", message=f"{type(error).__name__}: {error}"[:512]))
         return 1

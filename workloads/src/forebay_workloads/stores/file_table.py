@@ -103,13 +103,18 @@ class FileTables:
         """Creates the table, or checks that it has these columns and this key."""
         schema = plain_schema(schema)
         checks.key_in_schema(table, schema, key)
-        found = self.manifest(table)
-        if found is not None:
-            checks.same_table(table, schema, key, found.schema, found.key)
-            return
-        self._check_free(table)
-        _check_parquet(table, schema)
-        self._save(table, Manifest(schema, key))
+        if self.manifest(table) is None:
+            self._check_free(table)
+            _check_parquet(table, schema)
+            self._tree.make_folder(table)
+        with self._turn(
+            table
+        ):  # two runs may create it at once: the second must find the first one's rows
+            found = self.manifest(table)
+            if found is None:
+                self._save(table, Manifest(schema, key))
+                return
+        checks.same_table(table, schema, key, found.schema, found.key)
 
     def _check_free(self, table: str) -> None:
         if any(letter in table for letter in "*?[") or not table.strip("/"):

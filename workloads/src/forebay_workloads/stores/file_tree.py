@@ -206,6 +206,11 @@ class Tree:
         folder, name = posixpath.split(path)
         return posixpath.join(folder, f".{name}.{uuid.uuid4().hex[:12]}.part")
 
+    def make_folder(self, path: str) -> None:
+        """Makes a folder; no error when it is there."""
+        with guarded(self.shown(path)):
+            self.fs.makedirs(self.full(path), exist_ok=True)
+
     def fill(self, path: str, chunks: Iterable[bytes]) -> None:
         """Writes chunks to a spare file and makes sure they are on the disk."""
         full = self.full(path)
