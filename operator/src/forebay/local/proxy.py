@@ -89,8 +89,10 @@ class _Front(_Side):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self.transport is None or self._targets.closed:
-            transport.abort()
+        if self.transport is None:
+            return
+        if self._targets.closed:
+            self.transport.abort()
             return
         self.transport.pause_reading()
         task = asyncio.get_running_loop().create_task(self._connect())
