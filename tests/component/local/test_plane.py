@@ -58,6 +58,15 @@ async def test_leaving_stops_every_process_and_the_next_plane_goes_on(world):
         assert "DisruptionTarget" in {c["type"] for c in interrupted["conditions"]}
 
 
+async def test_what_is_stopped_is_not_said_to_be_ready(world):
+    async with world.running():
+        await world.apply(deployment("web", "up"))
+        await world.ready("web")
+    async with seen(world):
+        assert (await world.deployment("web"))["status"]["readyReplicas"] == 0
+        assert [p["status"]["phase"] for p in await world.pods() if "status" in p] == []
+
+
 async def test_a_process_that_ignores_sigterm_is_killed_with_all_it_started(world):
     code = (
         "import signal, subprocess, sys, time\n"

@@ -50,13 +50,13 @@ class Controller(ABC):
     async def _passes(self) -> None:
         while True:
             self._woken.clear()
-            again = await self._pass()
+            again = await self.look_once()
             # Not wait_for: in Python 3.11 it can swallow a cancellation that meets the event.
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if again is None else max(again, 0.01)):
                     await self._woken.wait()
 
-    async def _pass(self) -> float | None:
+    async def look_once(self) -> float | None:
         """Looks at every object; seconds until the next pass is due by itself."""
         try:
             pods, objects = await self._kube.list(POD), await self._kube.list(self.kind)

@@ -16,10 +16,10 @@ from pathlib import Path
 from forebay.errors import PlaneBusy
 from forebay.kube.embedded import EmbeddedKube
 from forebay.local.lock import KEEPER, RUNNER, PlaneLock
-from forebay.local.plane import GRACE, Plane
-from forebay.local.pods import Kubelet
+from forebay.local.plane import Plane, settings_of
+from forebay.local.shutdown import shut_down
 from forebay.local.state import StateFolder, open_state
-from forebay.reconcile.progress import ProgressBoard
+from forebay.reconcile.loop import Reconciler
 
 _LOOK_EVERY = 5.0  # seconds between two looks whether it is still needed
 
@@ -46,7 +46,8 @@ def stop(state: Path) -> bool:
 async def _stop_pods(folder: StateFolder) -> int:
     kube = EmbeddedKube(folder.database, folder.pods)
     try:
-        return await Kubelet(kube, folder, ProgressBoard()).stop_all(GRACE, "stopped by the user")
+        reconciler = Reconciler(kube, settings_of(folder))
+        return await shut_down(kube, folder, reconciler, "stopped by the user")
     finally:
         await kube.close()
 

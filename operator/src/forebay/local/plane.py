@@ -7,6 +7,7 @@ over: then they go on, and a keeper in the background takes care of them.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from forebay.local.lock import RUNNER, PlaneLock
 from forebay.local.logs import log_to
 from forebay.local.pods import Kubelet
 from forebay.local.services import ServiceProxy
+from forebay.local.shutdown import shut_down
 from forebay.local.state import StateFolder, open_state
 from forebay.reconcile import triggers
 from forebay.reconcile.loop import Reconciler
@@ -34,7 +36,8 @@ from forebay_workloads.contract import Progress, StoreRef
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
-GRACE = 10.0  # seconds that processes are given when the plane stops
+_ROOM = 256 << 10  # bytes that the plane needs to record anything
+_LOOK_FOR_ROOM = 0.5  # seconds
 _OVER = ("Succeeded", "Failed", "Suspended")
 
 
@@ -70,17 +73,17 @@ class Plane:
             self.kube = EmbeddedKube(self.folder.database, self.folder.pods)
             self.board = ProgressBoard()
             self.reconciler = Reconciler(self.kube, self.settings, board=self.board)
-            self._kubelet = Kubelet(self.kube, self.folder, self.board)
         except BaseException:
             self._lock.release()
             raise
         self._start(
             self.reconciler.run(),
             triggers.watch(self.kube, self.reconciler),
-            self._kubelet.run(),
+            Kubelet(self.kube, self.folder, self.board).run(),
             JobController(self.kube).run(),
             DeploymentController(self.kube).run(),
             ServiceProxy(self.kube).run(),
+            self._has_room(),
         )
         return self
 
@@ -100,7 +103,7 @@ class Plane:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             if not self._leave or error is not None:
-                await self._kubelet.stop_all(GRACE, "the plane was stopped")
+                await shut_down(self.kube, self.folder, self.reconciler, "the plane was stopped")
         finally:
             await self.kube.close()
             structlog.reset_defaults()
@@ -115,12 +118,24 @@ class Plane:
         try:
             await asyncio.wait({task, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                raise StateError(
-                    f"a part of the plane stopped working; see {self.folder.plane_log}"
-                )
+                raise self._death()
             return task.result()
         finally:
             task.cancel()
+
+    def _death(self) -> Exception:
+        """What a part of the plane died of, if it is for a person to read."""
+        errors = [part.exception() for part in self._tasks if part.done() and not part.cancelled()]
+        said = [error for error in errors if isinstance(error, StateError)]
+        where = self.folder.plane_log
+        return said[0] if said else StateError(f"a part of the plane stopped working; see {where}")
+
+    async def _has_room(self) -> None:
+        """Ends the plane when its disk is full: nothing could be recorded any more, also no reason."""
+        while shutil.disk_usage(self.folder.root).free >= _ROOM:
+            await asyncio.sleep(_LOOK_FOR_ROOM)
+        root = self.folder.root
+        raise StateError(f"DiskFull: no space is left for {root}; make room, the next run goes on")
 
     def progress(self, run: Ref) -> Progress | None:
         """The newest progress of a run."""
