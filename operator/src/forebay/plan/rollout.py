@@ -76,7 +76,7 @@ def _alone(coming: Served, replicas: int, *, proven: bool) -> Rollout:
     """No other version serves: the first one, or one whose own pods are being replaced or scaled."""
     fault = coming.fault() if not proven else _present(coming)
     reason, text = _words(coming, fault, replicas)
-    stalled = not proven and (coming.past_deadline() or bool(fault and fault.final))
+    stalled = bool(fault and fault.final) or (not proven and coming.past_deadline())
     return Rollout(
         coming.version, coming.version, (coming.version,), False, proven, reason, text, stalled
     )
