@@ -7,4 +7,6 @@ forebay datasets fetch movielens-100k --to examples/movies/data
 forebay run -f examples/movies --state "$state"
 python examples/movies/ask.py 42 --state "$state"
 echo
-echo "The model is served until 'forebay down --state $state'. Look around: forebay get forebay; forebay describe run; forebay report RUN --open"
+run="$(forebay get runs -o json --state "$state" | python -c 'import json, sys; print(json.load(sys.stdin)["items"][-1]["metadata"]["name"])')"
+echo "The model is served until: forebay down --state $state"
+echo "Look around (source .venv/bin/activate puts forebay on your path): forebay get forebay; forebay describe run $run; forebay report $run --open"

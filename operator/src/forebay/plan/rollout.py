@@ -16,7 +16,7 @@ from forebay.api.reasons import Reason
 from forebay.kube.port import Obj
 from forebay.manifests.deployment import is_recreate
 from forebay.manifests.labels import MODEL_VERSION, labels_of
-from forebay.plan.served import Fault, Served, look
+from forebay.plan.served import FOR_GOOD, Fault, Served, look
 from forebay.plan.types import Observed
 
 
@@ -76,10 +76,15 @@ def _alone(coming: Served, replicas: int, *, proven: bool) -> Rollout:
     """No other version serves: the first one, or one whose own pods are being replaced or scaled."""
     fault = coming.fault() if not proven else _present(coming)
     reason, text = _words(coming, fault, replicas)
-    stalled = bool(fault and fault.final) or (not proven and coming.past_deadline())
+    stalled = _hopeless(fault) if proven else coming.past_deadline() or bool(fault and fault.final)
     return Rollout(
         coming.version, coming.version, (coming.version,), False, proven, reason, text, stalled
     )
+
+
+def _hopeless(fault: Fault | None) -> bool:
+    """A version that has served may crash and come back; one whose bytes were changed since may not."""
+    return fault is not None and fault.reason in FOR_GOOD
 
 
 def _present(served: Served) -> Fault | None:

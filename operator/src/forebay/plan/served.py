@@ -20,7 +20,7 @@ from forebay.plan.types import Observed
 
 PROBE_PATIENCE = 60.0  # seconds that a running pod may be silent before it is called ProbeFailed
 TRIES = 3  # restarts after which a version that ends by itself is given up
-_FOR_GOOD = frozenset(
+FOR_GOOD = frozenset(
     {Reason.DigestMismatch, Reason.SignatureInvalid}
 )  # a retry reads the same bytes
 _BY_ITSELF = frozenset({Reason.ModelLoadFailed, Reason.OOMKilled, Reason.ExitCode})
@@ -78,7 +78,7 @@ class Served:
     def _pod_fault(self, pod: Obj) -> Fault | None:
         over = podstate.ended(pod, self.observed.log_tail)
         if over is not None and over.reason:
-            final = over.reason in _FOR_GOOD or (
+            final = over.reason in FOR_GOOD or (
                 over.reason in _BY_ITSELF and _restarts(pod) >= TRIES
             )
             return Fault(over.reason, over.message, final)
