@@ -1,5 +1,8 @@
 """Bad input: a clear message that names what is wrong, nothing created or half-written."""
 
+import contextlib
+import sqlite3
+
 import pytest
 
 from tests.functional.project import YAML, rows
@@ -88,3 +91,20 @@ def test_every_error_of_a_file_is_listed_at_once(project):
     assert done.returncode == 2
     assert "spec.preprocess.split.by" in done.stderr
     assert "spec.train.runtime" in done.stderr
+
+
+def test_F52_a_published_model_whose_bytes_changed_is_not_served_and_the_run_says_so(project):
+    project.write(epochs="2", deploy=True)
+    assert project.run().returncode == 0
+    project.down()
+    with contextlib.closing(sqlite3.connect(project.state / "stores" / "local.db")) as store:
+        chunk = max((row[0] for row in store.execute("SELECT data FROM _forebay_chunks")), key=len)
+        flipped = chunk[:100] + bytes([chunk[100] ^ 1]) + chunk[101:]
+        store.execute("UPDATE _forebay_chunks SET data = ? WHERE data = ?", (flipped, chunk))
+        store.commit()
+    again = project.run()
+    assert again.returncode == 1
+    assert "DigestMismatch" in again.stdout + again.stderr
+    (deployment,) = project.objects("modeldeployments")
+    ready = next(c for c in deployment["status"]["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "DigestMismatch")
