@@ -149,8 +149,8 @@ class Project:
         return next((s["state"] for s in stages if s["name"] == name), None)
 
     def checkpoints(self) -> list[Path]:
-        """The files of the newest resume points."""
-        return list((self.state / "work").glob("runs/*/checkpoint/**/*.safetensors"))
+        """The pointers to a whole resume point; the weights that they name were written before them."""
+        return list((self.state / "work").glob("runs/*/checkpoint/latest.json"))
 
     def stage_pids(self) -> list[int]:
         """Processes of this project's pods: those whose environment names its state folder."""
