@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import errno
 import importlib
-import os
 import signal
 import sys
 import threading
 import traceback
-import uuid
 from collections.abc import Callable
-from pathlib import Path
 
 from forebay_workloads import contract
 from forebay_workloads.contract import Result, StageDocument
 from forebay_workloads.errors import ConfigError, DataError, RetryableError, StageError, cut
 from forebay_workloads.recipes.base import Preempted
 from forebay_workloads.stage import Stage
+from forebay_workloads.termination import leave
 
 EXIT_UNKNOWN = 1  # a mistake in our code: counted against the back-off limit like any exit code
 
@@ -54,30 +52,6 @@ def document() -> StageDocument:
     if doc.stage not in STAGES:
         raise ConfigError("FieldNotSupportedInMode", f"this image has no stage {doc.stage!r}")
     return doc
-
-
-def leave(result: Result) -> None:
-    """Writes the result whole or not at all.
-
-    In a container the file is a mount of its own in a folder that may be read-only, so it cannot be
-    replaced; there one short write does it (a termination message has at most 4,096 bytes).
-    """
-    data = result.encode().encode()
-    path = contract.mounted(contract.RESULT_FILE)
-    spare = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(spare, data)
-        spare.replace(path)
-    except OSError:
-        spare.unlink(missing_ok=True)
-        _write(path, data)
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb", buffering=0) as file:
-        file.write(data)
-        os.fsync(file.fileno())
 
 
 def _stage_function(name: contract.Stage) -> Callable[[Stage], Result]:

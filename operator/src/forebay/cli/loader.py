@@ -26,7 +26,6 @@ from forebay.kube.port import (
     SECRET,
     Obj,
     Ref,
-    kind_of,
 )
 
 BASE_DIR = "forebay.dev/base-dir"  # annotation: where relative `files` URLs of a DataStore start
@@ -167,8 +166,3 @@ def _prepare(item: Loaded) -> None:
         data.update(
             {key: base64.b64encode(str(value).encode()).decode() for key, value in plain.items()}
         )
-
-
-def without_children(obj: Obj) -> bool:
-    """Whether applying this object starts no work by itself."""
-    return kind_of(obj) in (SECRET, DATASTORE, MODEL_VERSION)

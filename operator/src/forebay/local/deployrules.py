@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from forebay.kube.port import Obj
 from forebay.local import podstatus
 from forebay.local.children import TEMPLATE_HASH, template_hash
+from forebay.plan import times
 
 _PROGRESS_DEADLINE = 600  # seconds, Kubernetes' default
 
@@ -122,7 +123,7 @@ def _progress(deployment: Obj, old: Obj | None, now: datetime) -> tuple[str, flo
     word = f"generation {deployment['metadata']['generation']}"
     since = old["lastUpdateTime"] if old and old.get("message") == word else _text(now)
     limit = int(deployment["spec"].get("progressDeadlineSeconds", _PROGRESS_DEADLINE))
-    end = datetime.strptime(since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    end = times.parse(since)
     return since, (end + timedelta(seconds=limit) - now).total_seconds()
 
 
@@ -133,4 +134,4 @@ def _condition(old: Obj | None, kind: str, word: str, reason: str, now: datetime
 
 
 def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return times.stamp(moment)

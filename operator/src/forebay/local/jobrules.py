@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from forebay.kube.port import Obj
 from forebay.local import podstatus
 from forebay.local.backoff import FIRST, delay
+from forebay.plan import times
 
 FAILURE_TARGET = "FailureTarget"  # the Job will fail as soon as its last process has ended
 Verdict = Literal["Complete", "Failed", "Suspended", "Run", "Wait"]
@@ -209,4 +210,4 @@ def _time_left(view: JobView) -> float | None:
 
 
 def _when(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return times.parse(text)

@@ -17,6 +17,7 @@ from forebay.local.jobrules import (
     decide,
     seconds_to_live,
 )
+from forebay.plan import times
 
 MANAGER = "local-job-controller"
 
@@ -70,7 +71,7 @@ class JobController(Controller):
 
 
 def _status(view: JobView, decision: Decision) -> Obj:
-    stamp = view.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamp = times.stamp(view.now)
     before = view.job.get("status") or {}
     status: Obj = {
         "active": len(view.active) + (decision.verdict == "Run"),

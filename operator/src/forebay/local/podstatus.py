@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from forebay.kube.port import Obj
+from forebay.plan import times
 
 DISRUPTED = "DisruptionTarget"
 _MESSAGE = 4096  # bytes of a termination message that Kubernetes shows
@@ -17,7 +18,7 @@ _SIGNALLED = 128
 
 def stamp(seconds: float) -> str:
     """Seconds since 1970 as the API writes times."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return times.stamp(datetime.fromtimestamp(seconds, UTC))
 
 
 def phase(pod: Obj) -> str:

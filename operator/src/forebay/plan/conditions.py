@@ -19,7 +19,6 @@ READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 WARNING = "Warning"
-SUMMARY = (READY, RECONCILING, STALLED)
 MESSAGE_LIMIT = 1024  # characters: a condition is no log
 
 

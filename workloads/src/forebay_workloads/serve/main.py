@@ -14,6 +14,7 @@ import traceback
 from forebay_workloads import contract
 from forebay_workloads.contract import Result, ServeDocument
 from forebay_workloads.errors import ConfigError, StageError
+from forebay_workloads.termination import leave
 
 DRAIN_SECONDS = 10
 
@@ -54,23 +55,17 @@ def _listen(document: ServeDocument) -> None:
     )
 
 
-def _leave(result: Result) -> None:
-    path = contract.mounted(contract.RESULT_FILE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(result.encode())
-
-
 def main() -> int:
     """Returns the exit code."""
     try:
         _listen(_document())
     except StageError as error:
         print(f"{error.reason}: {error.message}", file=sys.stderr, flush=True)  # noqa: T201
-        _leave(Result(reason=error.reason, message=error.message))
+        leave(Result(reason=error.reason, message=error.message))
         return error.exit_code
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the reason must reach status; uvicorn exits
         traceback.print_exc()
-        _leave(Result(reason="ModelLoadFailed", message=f"{type(error).__name__}: {error}"[:512]))
+        leave(Result(reason="ModelLoadFailed", message=f"{type(error).__name__}: {error}"[:512]))
         return 1
     return contract.EXIT_OK
 
