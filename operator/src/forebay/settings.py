@@ -29,4 +29,11 @@ class Settings:
     log_tail: int = 20  # last lines of a failed pod that go into the run's message
     service_port: int = 80  # port of a ModelDeployment's Service; the embedded plane asks for 3000
     workers: int = 8  # keys reconciled at the same time
+    pull_policy: str = ""  # imagePullPolicy of every pod; "": the cluster's own rule
+    pull_secrets: tuple[str, ...] = ()  # imagePullSecrets of every pod, in the object's namespace
+    claim: str = "forebay-data"  # claim of relative files and embedded stores that name none
+    claim_size: str = "10Gi"  # of a claim that is not there yet
+    storage_class: str = ""  # of such a claim; "": the cluster's default
+    progress_url: str = ""  # where pods of a cluster push progress to; "": nowhere
+    progress_ca: str = ""  # PEM of the CA that signed that endpoint's certificate
     labels: dict[str, str] = field(default_factory=dict)  # added to every child

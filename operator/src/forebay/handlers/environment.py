@@ -27,6 +27,12 @@ class Environment:
             serve_image=environ.get("FOREBAY_SERVE_IMAGE", default.serve_image),
             state_dir=environ.get("FOREBAY_STATE_DIR", default.state_dir),
             workers=_number(environ, "FOREBAY_WORKERS", default.workers),
+            pull_policy=environ.get("FOREBAY_PULL_POLICY", default.pull_policy),
+            pull_secrets=tuple(environ.get("FOREBAY_PULL_SECRETS", "").split()),
+            claim=environ.get("FOREBAY_CLAIM", default.claim),
+            claim_size=environ.get("FOREBAY_CLAIM_SIZE", default.claim_size),
+            storage_class=environ.get("FOREBAY_STORAGE_CLASS", default.storage_class),
+            progress_url=environ.get("FOREBAY_PROGRESS_URL", default.progress_url),
             probe_interval=_number(environ, "FOREBAY_PROBE_SECONDS", int(default.probe_interval)),
         )
         return cls(settings, _number(environ, "FOREBAY_METRICS_PORT", METRICS_PORT))

@@ -26,6 +26,7 @@ class Observed:
     related: Mapping[Ref, Obj | None] = field(default_factory=dict)
     progress: Progress | None = None
     log_tail: Mapping[str, str] = field(default_factory=dict)
+    apis: frozenset[str] = frozenset()  # optional APIs that are installed: "group/version/Kind"
 
 
 @dataclass(frozen=True)
