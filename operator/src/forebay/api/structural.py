@@ -64,15 +64,21 @@ def _resolved(node: Schema, defs: Mapping[str, Schema]) -> Schema:
 
 
 def _default(node: Schema) -> Schema:
-    """The node with the default that an API server can apply: none for null, {} for a block."""
+    """The node with the default that an API server can apply: none for null, the fields' own for a block.
+
+    A block's is written out, nested ones too: an API server judges a default by the rules as it stands.
+    """
     default = node.get("default")
     if default is None:
         return {k: v for k, v in node.items() if k != "default"}
-    return {**node, "default": {} if "properties" in node else default}
+    if "properties" not in node:
+        return node
+    fields = {k: v["default"] for k, v in node["properties"].items() if "default" in v}
+    return {**node, "default": fields}
 
 
 def _convert(node: Schema, defs: Mapping[str, Schema], *, field: bool = True) -> Schema:
-    node = _default(_resolved(node, defs))
+    node = _resolved(node, defs)
     if (
         field
     ):  # a field that may be left out is optional, not nullable; an item of a list may be null
@@ -89,6 +95,7 @@ def _convert(node: Schema, defs: Mapping[str, Schema], *, field: bool = True) ->
     if "items" in node:
         node["items"] = _convert(node["items"], defs, field=False)
         node.setdefault(LIST_TYPE, "atomic")
+    node = _default(node)
     return {key: node[key] for key in _KEPT if key in node}
 
 
