@@ -106,6 +106,12 @@ async def test_an_apply_of_the_status_sends_the_status_alone(kube, fake):
     assert fake.bodies[0]["metadata"]["resourceVersion"] == "7"
 
 
+async def test_the_optional_apis_are_those_that_discovery_names(kube, fake):
+    kinds = [{"name": "scaledobjects", "kind": "ScaledObject"}]
+    fake.objects["/apis/keda.sh/v1alpha1"] = {"resources": kinds}
+    assert await kube.apis() == {"keda.sh/v1alpha1/ScaledObject"}
+
+
 async def test_a_create_of_a_taken_name_says_so(kube):
     await kube.create(job())
     with pytest.raises(AlreadyExists):

@@ -1,7 +1,7 @@
 """The Kubernetes port on a real API server, through kubernetes.aio. Used by the operator's start-up.
 
-It translates verbs into requests and answers into our errors; it decides nothing, caches nothing and retries
-nothing but watches: the reconcile queue retries.
+It translates verbs into requests and answers into our errors; it decides nothing, retries nothing but watches
+(the reconcile queue retries) and remembers nothing but which APIs there are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import kubernetes.aio.config
 from forebay.errors import Conflict, Invalid, NotFound
 from forebay.kube.cluster_http import Http, Query
 from forebay.kube.cluster_watch import Watch
+from forebay.kube.discovery import Discovery
 from forebay.kube.port import FIELD_MANAGER, Kind, Obj, Ref, WatchEvent
 
 Objects = list[Obj]
@@ -31,6 +32,7 @@ class ClusterKube:
     def __init__(self, api: Any) -> None:
         """`api` is a `kubernetes.aio.client.ApiClient`."""
         self._http = Http(api)
+        self._discovery = Discovery(lambda path: self._http.json("GET", path))
 
     @classmethod
     async def connect(cls) -> Self:
@@ -136,6 +138,10 @@ class ClusterKube:
             return await self._http.text("GET", f"{_path(pod)}/log", query=query)
         except (NotFound, Invalid):  # 400: the container has not started
             return ""
+
+    async def apis(self) -> frozenset[str]:
+        """Which optional APIs are installed; see the port."""
+        return await self._discovery.apis()
 
     async def close(self) -> None:
         """Frees connections; may be called twice."""

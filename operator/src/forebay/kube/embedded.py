@@ -164,6 +164,10 @@ class EmbeddedKube:
         lines = path.read_text(errors="replace").splitlines(keepends=True)
         return "".join(lines if tail is None else lines[-tail:] if tail else [])
 
+    async def apis(self) -> frozenset[str]:
+        """See Kube. Nobody runs any of them here."""
+        return frozenset()
+
     async def close(self) -> None:
         """See Kube."""
         if self._poller is not None:

@@ -35,6 +35,11 @@ class Kind:
             else f"/apis/{self.api_version}"
         )
 
+    @property
+    def api(self) -> str:
+        """As `Kube.apis` names it."""
+        return f"{self.api_version}/{self.kind}"
+
 
 DATASTORE = Kind(API_VERSION, "DataStore", "datastores")
 PIPELINE = Kind(API_VERSION, "NoSQLPipeline", "nosqlpipelines")
@@ -130,6 +135,9 @@ class Kube(Protocol):
 
     async def logs(self, pod: Ref, *, tail: int | None = None) -> str:
         """The log text of a pod's container, the last `tail` lines of it; "" when there is none."""
+
+    async def apis(self) -> frozenset[str]:
+        """Which optional APIs are installed: "group/version/Kind"; may be some seconds old."""
 
     async def close(self) -> None:
         """Frees connections; may be called twice."""

@@ -50,6 +50,7 @@ async def gather(
         related=related,
         progress=board.get(namespace, name) if kind_of(obj) == RUN else None,
         log_tail=await _log_tails(kube, obj, children, settings.log_tail),
+        apis=await kube.apis(),
     )
     return Gathered(observed, frozenset(looked_at))
 
