@@ -30,7 +30,7 @@ SPECS = {
         "version": "v1",
         "digest": DIGEST,
         "artifact": {"storeRef": {"name": "local"}, "key": "models/movies/8c8c"},
-        "signature": {"inputs": [{"name": "user", "dtype": "string", "shape": [None]}]},
+        "signature": {"inputs": [{"name": "user", "dtype": "string", "shape": [-1]}]},
         "lineage": {"snapshot": {"table": "ratings", "at": {"rowid": 12}}},
     },
     "ModelDeployment": {"model": {"name": "movies", "stage": "Production"}},

@@ -23,7 +23,7 @@ table = st.fixed_dictionaries({"storeRef": ref, "table": column})
 topic = st.fixed_dictionaries({"storeRef": ref, "topic": name})
 share = st.integers(1, 49).map(lambda n: f"0.{n:02d}")
 params = st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=5)
-shape = st.lists(st.none() | st.integers(0, 9), max_size=3)
+shape = st.lists(st.integers(-1, 9), max_size=3)
 tensor = st.fixed_dictionaries({"name": name, "dtype": column, "shape": shape})
 
 stores = st.one_of(

@@ -62,8 +62,8 @@ RESULTS = {
     "publish": {
         "digest": DIGEST, "key": "models/movies/ab12ab12ab12ab12",
         "signature": {
-            "inputs": [{"name": "user", "dtype": "BYTES", "shape": [None]}],
-            "outputs": [{"name": "rating", "dtype": "FP32", "shape": [None]}],
+            "inputs": [{"name": "user", "dtype": "BYTES", "shape": [-1]}],
+            "outputs": [{"name": "rating", "dtype": "FP32", "shape": [-1]}],
         },
     },
 }  # fmt: skip

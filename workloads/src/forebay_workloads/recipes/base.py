@@ -87,7 +87,7 @@ class Artifact:
     files: Mapping[str, bytes]
     signature: Mapping[
         str, Any
-    ]  # {"inputs": [{name, dtype, shape}], "outputs": […]}, shape None = batch
+    ]  # {"inputs": [{name, dtype, shape}], "outputs": […]}, shape -1 = any, the batch first
 
 
 class Recipe(Protocol):

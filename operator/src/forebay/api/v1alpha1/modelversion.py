@@ -39,8 +39,8 @@ class Tensor(Block):
     name: Annotated[ItemName, about("Name in the graph.", "user")]
     dtype: Annotated[Text, about("Type of an element.", "string")]
     shape: Annotated[
-        list[int | None],
-        about("Sizes; null is the number of rows, a count.", [None, 64], max_length=8),
+        list[Annotated[int, Field(ge=-1)]],
+        about("Sizes; -1 is any, as in the open inference protocol.", [-1, 64], max_length=8),
     ] = Field(default_factory=list)
 
 
@@ -49,13 +49,11 @@ class Signature(Block):
 
     inputs: Annotated[
         list[Tensor],
-        about("Inputs.", [{"name": "user", "dtype": "string", "shape": [None]}], max_length=256),
+        about("Inputs.", [{"name": "user", "dtype": "string", "shape": [-1]}], max_length=256),
     ] = Field(default_factory=list)
     outputs: Annotated[
         list[Tensor],
-        about(
-            "Outputs.", [{"name": "rating", "dtype": "float32", "shape": [None]}], max_length=256
-        ),
+        about("Outputs.", [{"name": "rating", "dtype": "float32", "shape": [-1]}], max_length=256),
     ] = Field(default_factory=list)
 
 

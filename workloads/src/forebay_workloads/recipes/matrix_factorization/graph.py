@@ -37,10 +37,10 @@ KEPT = (
 )  # of meta: what does not depend on the run or machine
 SIGNATURE = {
     "inputs": [
-        {"name": "user", "dtype": "string", "shape": [None]},
-        {"name": "item", "dtype": "string", "shape": [None]},
+        {"name": "user", "dtype": "string", "shape": [-1]},
+        {"name": "item", "dtype": "string", "shape": [-1]},
     ],
-    "outputs": [{"name": "rating", "dtype": "float32", "shape": [None]}],
+    "outputs": [{"name": "rating", "dtype": "float32", "shape": [-1]}],
 }
 
 
