@@ -32,6 +32,8 @@ KEPT = {
         store("hbase", thriftServers=["h:9090"]),
         store("kafka", bootstrapServers=["k:9092"]),
         store("files", url="data/"),
+        store("files", url="data/", claim={"name": "shop-data", "size": "10Gi"}),
+        good("DataStore", embedded={"claim": {}}),
     ],
     "pipelines": [
         pipeline(ingest__mode="stream", ingest__from=TX),
@@ -89,6 +91,11 @@ BROKEN = {
         good("DataStore", type="embedded", embedded=GONE),
         "spec.embedded",
         "set embedded",
+    ),
+    "claim for an address of its own": (
+        store("files", url="s3://bucket/x", claim={"name": "shop-data"}),
+        "spec.files.claim",
+        "relative url only",
     ),
     "two addresses": (
         store("cassandra", contactPoints=["c"], k8ssandraRef={"name": "b"}, keyspace="k"),

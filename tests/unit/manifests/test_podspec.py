@@ -42,9 +42,8 @@ def restricted(pod):
     assert spec["automountServiceAccountToken"] is False
     assert {"cpu", "memory"} <= set(main["resources"]["requests"])
     assert not {"hostNetwork", "hostPID", "hostIPC", "serviceAccountName"} & set(spec)
-    assert all(
-        set(v) <= {"name", "emptyDir", "configMap", "secret", "projected"} for v in spec["volumes"]
-    )
+    allowed = {"name", "emptyDir", "configMap", "secret", "projected", "persistentVolumeClaim"}
+    assert all(set(v) <= allowed for v in spec["volumes"])
     assert {"name": "tmp", "mountPath": "/tmp"} in main["volumeMounts"]
 
 

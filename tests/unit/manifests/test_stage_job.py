@@ -57,6 +57,7 @@ def test_the_job_of_a_stage_carries_labels_owner_exit_codes_and_a_restricted_pod
         "/tmp",
         "/etc/forebay/stage",
         "/etc/forebay/secrets/shop",
+        "/var/lib/forebay/forebay-data",
     }
 
 
@@ -67,7 +68,8 @@ def test_the_stage_reads_back_the_document_that_the_config_map_holds():
     read = StageDocument.from_json(config["data"]["stage.json"])
     assert read.run.pipeline == "movies"
     assert read.workspace == "local"
-    assert read.stores["local"].settings["path"] == "/var/lib/forebay/stores/local.db"
+    path = "/var/lib/forebay/forebay-data/stores/local.db"
+    assert read.stores["local"].settings["path"] == path
     assert read.spec["publish"]["model"] == "movies"
     assert config["immutable"] is True
 
@@ -95,9 +97,10 @@ def test_a_run_without_any_store_has_no_document():
 
 
 def test_a_relative_url_starts_from_the_folder_of_its_file():
+    here = Settings(plane="embedded")
     store = own("DataStore", "d", FILES["spec"], annotations={"forebay.dev/base-dir": "/home/a"})
-    assert store_ref(store, SETTINGS).settings["url"] == "/home/a/data"
-    assert store_ref(FILES, SETTINGS).settings["url"] == "/var/lib/forebay/data"
+    assert store_ref(store, here).settings["url"] == "/home/a/data"
+    assert store_ref(FILES, here).settings["url"] == "/var/lib/forebay/data"
     assert absolute_url("s3://bucket/x", "/home") == "s3://bucket/x"
     assert absolute_url("/abs", "/home") == "/abs"
 

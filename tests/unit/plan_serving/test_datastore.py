@@ -47,6 +47,7 @@ def test_at_first_sight_every_condition_is_there_and_one_probe_is_started():
         "Ready",
         "Reachable",
         "Authenticated",
+        "Warning",
         "Reconciling",
         "Stalled",
     ]

@@ -52,6 +52,7 @@ def test_every_pod_keeps_the_restricted_security_standard(pod):
     assert {key for volume in pod["volumes"] for key in volume if key != "name"} <= {
         "emptyDir",
         "configMap",
+        "persistentVolumeClaim",
         "secret",
     }
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()

@@ -109,6 +109,7 @@ class World:
             self.object, self.now, tuple(copy.deepcopy(list(self.children.values()))), self.related
         )
         plan = self._planner(seen, self.settings)
+        self.put(*plan.create)
         for child in plan.apply:
             self._apply(child)
         for ref in plan.delete:

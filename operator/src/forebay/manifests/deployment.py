@@ -15,7 +15,7 @@ from forebay.manifests.names import label_value
 from forebay.manifests.podspec import config_map_volume, container, pod_template
 from forebay.manifests.serve_document import KEYS_DIR, auth_secret, serving_name
 from forebay.manifests.service import PORT_NAME, version_selector
-from forebay.manifests.stores import secret_volumes
+from forebay.manifests.stores import store_volumes
 from forebay.settings import Settings
 from forebay_workloads.contract import SERVE_FILE
 
@@ -87,7 +87,7 @@ def _pod(
     document, document_mount = config_map_volume(
         "serve", config_map, str(PurePosixPath(SERVE_FILE).parent)
     )
-    volumes, mounts = secret_volumes([store])
+    volumes, mounts = store_volumes([store], settings)
     keys, key_mounts = _keys(owner)
     main = container(
         CONTAINER,

@@ -14,7 +14,7 @@ from forebay.manifests.configmap import config_map
 from forebay.manifests.labels import STAGE_NAME, child_meta
 from forebay.manifests.names import child_name
 from forebay.manifests.podspec import config_map_volume, container, pod_template
-from forebay.manifests.stores import secret_volumes
+from forebay.manifests.stores import store_volumes
 from forebay.settings import Settings
 from forebay_workloads.contract import EXIT_FINAL, STAGE_FILE, StageDocument
 
@@ -85,7 +85,7 @@ def _pod(
 ) -> Obj:
     template = block.get("podTemplate")
     volume, mount = config_map_volume("stage", name, str(PurePosixPath(STAGE_FILE).parent))
-    volumes, mounts = secret_volumes(datastores)
+    volumes, mounts = store_volumes(datastores, settings)
     main = container(
         CONTAINER,
         block.get("image") or settings.train_image,

@@ -15,7 +15,7 @@ from forebay.manifests.job import failure_policy
 from forebay.manifests.labels import BASE_DIR, STAGE_NAME, annotations_of, child_meta
 from forebay.manifests.names import child_name, short_hash
 from forebay.manifests.podspec import config_map_volume, container, pod_template
-from forebay.manifests.stores import secret_volumes, store_ref
+from forebay.manifests.stores import store_ref, store_volumes
 from forebay.settings import Settings
 from forebay_workloads.contract import STAGE_FILE, RunRef, StageDocument
 
@@ -65,7 +65,7 @@ def probe_job(store: Obj, key: str, settings: Settings) -> Obj:
     name = probe_name(store, key)
     meta = child_meta(store, name, settings, labels={STAGE_NAME: PROBE})
     volume, mount = config_map_volume("stage", name, str(PurePosixPath(STAGE_FILE).parent))
-    volumes, mounts = secret_volumes([store])
+    volumes, mounts = store_volumes([store], settings)
     main = container(CONTAINER, settings.train_image, ["forebay-stage"], mounts=[mount, *mounts])
     return {
         "apiVersion": "batch/v1",

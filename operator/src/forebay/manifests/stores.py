@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from forebay.kube.port import Obj
+from forebay.manifests.claim import claim_of, claim_volumes, folder
 from forebay.manifests.labels import BASE_DIR, annotations_of
 from forebay.manifests.names import child_name
 from forebay.settings import Settings
@@ -20,7 +21,7 @@ def store_ref(datastore: Obj, settings: Settings) -> StoreRef:
     """What a stage is told about a DataStore: absolute addresses, and where its credentials are mounted."""
     name, spec = datastore["metadata"]["name"], datastore["spec"]
     kind = spec["type"]
-    block = dict(spec.get(kind) or {})
+    block = {key: value for key, value in (spec.get(kind) or {}).items() if key != "claim"}
     if spec.get("tls") is not None:
         block["tls"] = dict(spec["tls"])
     return StoreRef(
@@ -36,11 +37,14 @@ def _absolute(
     kind: str, block: dict[str, Any], datastore: Obj, settings: Settings
 ) -> dict[str, Any]:
     """Settings with no relative address left: the pod's working folder must not matter."""
-    if kind == "embedded" and not block.get("path"):
+    claim = claim_of(datastore, settings)
+    root = folder(claim, settings) if claim else settings.state_dir
+    if kind == "embedded":
         name = f"{datastore['metadata']['name']}.db"
-        return {**block, "path": str(PurePosixPath(settings.state_dir) / "stores" / name)}
+        path = block.get("path") or f"stores/{name}"
+        return {**block, "path": absolute_url(str(path), root)}
     if kind == "files":
-        base = annotations_of(datastore).get(BASE_DIR, settings.state_dir)
+        base = root if claim else annotations_of(datastore).get(BASE_DIR, root)
         return {**block, "url": absolute_url(str(block.get("url", "")), base)}
     return block
 
@@ -48,6 +52,14 @@ def _absolute(
 def absolute_url(url: str, base: str) -> str:
     """A URL as it is; a relative path joined to the folder `base`."""
     return url if "://" in url else str(PurePosixPath(base) / url)
+
+
+def store_volumes(datastores: Iterable[Obj], settings: Settings) -> tuple[list[Obj], list[Obj]]:
+    """Volumes and mounts of all that a pod needs to use these DataStores: their Secrets and their claims."""
+    stores = tuple(datastores)
+    secrets, secret_mounts = secret_volumes(stores)
+    claims, claim_mounts = claim_volumes(stores, settings)
+    return [*secrets, *claims], [*secret_mounts, *claim_mounts]
 
 
 def secret_volumes(datastores: Iterable[Obj]) -> tuple[list[Obj], list[Obj]]:

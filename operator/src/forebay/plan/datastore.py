@@ -13,19 +13,22 @@ from typing import Any
 
 from forebay.api.reasons import Reason
 from forebay.kube.port import Obj, Ref
+from forebay.manifests.claim import claim_object, claim_of, claim_ref
 from forebay.manifests.labels import is_paused
 from forebay.manifests.probe_job import DEADLINE, probe_config_map, probe_job, probe_key, probe_name
 from forebay.plan import jobstate
 from forebay.plan.announce import changes
-from forebay.plan.conditions import READY, Conditions, condition, is_true
+from forebay.plan.conditions import READY, WARNING, Conditions, condition, is_true
 from forebay.plan.jobstate import JobState
 from forebay.plan.paused import paused
 from forebay.plan.secrets import missing_secret, secret_versions
 from forebay.plan.times import seconds_since
 from forebay.plan.types import Observed, Plan
+from forebay.plan.unsupported import unsupported
 from forebay.settings import Settings
 
 REACHABLE, AUTHENTICATED = "Reachable", "Authenticated"
+TYPES = (REACHABLE, AUTHENTICATED, WARNING)
 BACKOFF_BASE, BACKOFF_CAP = 5.0, 300.0  # seconds between probes of a store that fails
 _LOOK_AGAIN = 5.0  # seconds: a Secret's appearance is not watched everywhere
 _CLEAN_UP = (
@@ -42,8 +45,10 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     if store["metadata"].get("deletionTimestamp"):
         return Plan()
     if is_paused(store):
-        return paused(observed, (REACHABLE, AUTHENTICATED))
-    conditions = Conditions(store, (REACHABLE, AUTHENTICATED), observed.now)
+        return paused(observed, TYPES)
+    conditions = Conditions(store, TYPES, observed.now)
+    ignored = unsupported("DataStore", store["spec"], settings.plane)
+    conditions.warn(Reason.FieldNotSupportedInMode, ignored)
     if (problem := missing_secret(store, observed)) is not None:
         conditions.set(AUTHENTICATED, None, Reason.SecretMissing, problem)
         conditions.reconciling(Reason.SecretMissing, problem)
@@ -69,8 +74,9 @@ def _without_job(
             return _written(observed, conditions, {}, delete=stale, requeue_after=wait)
     else:
         _unknown(conditions, Reason.Progressing, "the store is being probed")
+    create = _missing_claim(observed, settings)
     apply = (probe_config_map(store, key, settings), probe_job(store, key, settings))
-    return _written(observed, conditions, {}, apply=apply, delete=stale)
+    return _written(observed, conditions, {}, create=create, apply=apply, delete=stale)
 
 
 def _with_job(
@@ -87,8 +93,10 @@ def _with_job(
     state = jobstate.read(job, _pods(observed, job), observed.log_tail)
     if state.phase in ("Pending", "Running"):
         if status.get("probeKey") != key:
-            _unknown(conditions, state.reason, state.message or "the store is being probed")
-        return _written(observed, conditions, {}, delete=stale)
+            held = state.message + _unbound_claim(observed, settings, state.message)
+            _unknown(conditions, state.reason, held or "the store is being probed")
+        create = _missing_claim(observed, settings)
+        return _written(observed, conditions, {}, create=create, delete=stale)
     ended = state.completion or job["metadata"]["creationTimestamp"]
     if status.get("probeKey") == key and status.get("lastProbeTime") == ended:
         done = (*stale, Ref.of(job), *_config_map(observed, job["metadata"]["name"]))
@@ -130,6 +138,25 @@ def _why_late(store: Obj) -> tuple[str, str]:
     if held.get("status") == "Unknown" and held.get("reason") in _ABOUT_PODS:
         return held["reason"], held.get("message", "")
     return Reason.StoreUnreachable, f"no answer within {DEADLINE} seconds"
+
+
+def _missing_claim(observed: Observed, settings: Settings) -> tuple[Obj, ...]:
+    """The claim that the store lives on, where nobody made it yet. Created, never applied: no other's is changed."""
+    claim, ref = claim_of(observed.object, settings), claim_ref(observed.object, settings)
+    if claim is None or ref is None or observed.related.get(ref) is not None:
+        return ()
+    return (claim_object(observed.object, claim, settings),)
+
+
+def _unbound_claim(observed: Observed, settings: Settings, said: str) -> str:
+    """What the scheduler does not say of a claim that keeps the probe's pod waiting: which one, and what to look at."""
+    ref = claim_ref(observed.object, settings)
+    claim = observed.related.get(ref) if ref else None
+    if claim is None or "PersistentVolumeClaim" not in said:
+        return ""
+    wished = claim["spec"].get("storageClassName")
+    where = f"StorageClass {wished}" if wished else "a default StorageClass"
+    return f"; claim {claim['metadata']['name']} has no volume: does the cluster have {where}?"
 
 
 def _unknown(conditions: Conditions, reason: str, message: str) -> None:
@@ -198,6 +225,7 @@ def _written(
     conditions: Conditions,
     found: Mapping[str, Any],
     *,
+    create: tuple[Obj, ...] = (),
     apply: tuple[Obj, ...] = (),
     delete: tuple[Ref, ...] = (),
     requeue_after: float | None = None,
@@ -216,7 +244,5 @@ def _written(
         "observedGeneration": store["metadata"].get("generation", 1),
         "conditions": items,
     }
-    events = changes(store, items, READY)
-    return Plan(
-        apply=apply, delete=delete, status=status, events=events, requeue_after=requeue_after
-    )
+    events = changes(store, items, READY, WARNING)
+    return Plan(create, apply, delete, status, events, requeue_after)

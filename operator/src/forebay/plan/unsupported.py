@@ -98,7 +98,12 @@ _DEPLOYMENT = (
         planes=("embedded",),
     ),
 )
+_STORE = (
+    Row("embedded.claim", "the file lies in the state folder", planes=("embedded",)),
+    Row("files.claim", "the url starts at the folder of its YAML file", planes=("embedded",)),
+)
 _TABLE: Mapping[str, tuple[Row, ...]] = {
+    "DataStore": _STORE,
     "NoSQLPipeline": _PIPELINE,
     "ModelDeployment": _DEPLOYMENT,
 }

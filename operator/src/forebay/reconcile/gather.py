@@ -42,7 +42,7 @@ async def gather(
     """Reads what a decision about `obj` needs. `extra` are names that a create found taken. Raises KubeError."""
     namespace, name = obj["metadata"].get("namespace", "default"), obj["metadata"]["name"]
     children = await _children(kube, obj, namespace)
-    related, looked_at = await _related(kube, obj, extra)
+    related, looked_at = await _related(kube, obj, settings, extra)
     observed = Observed(
         object=obj,
         now=now,
@@ -64,12 +64,12 @@ async def _children(kube: Kube, obj: Obj, namespace: str) -> list[Obj]:
 
 
 async def _related(
-    kube: Kube, obj: Obj, extra: Iterable[Ref]
+    kube: Kube, obj: Obj, settings: Settings, extra: Iterable[Ref]
 ) -> tuple[dict[Ref, Obj | None], set[Need]]:
     """Reads the needs, and what these need in turn, until nothing new is found."""
     related: dict[Ref, Obj | None] = {}
     done: set[Need] = set()
-    todo: list[Need] = [*needs(obj), *extra]
+    todo: list[Need] = [*needs(obj, settings), *extra]
     while todo:
         need = todo.pop()
         if need in done:

@@ -25,9 +25,11 @@ from forebay.kube.port import (
     Ref,
     kind_of,
 )
+from forebay.manifests.claim import claim_ref
 from forebay.manifests.labels import MODEL, labels_of
 from forebay.manifests.stage_document import store_names
 from forebay.manifests.stores import secret_names
+from forebay.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,11 @@ CHILD_KINDS: Mapping[Kind, tuple[Kind, ...]] = {
 }
 
 
-def needs(obj: Obj) -> Iterator[Need]:
-    """What a decision about `obj` looks at, by its own spec."""
-    return _NEEDS.get(kind_of(obj), _nothing)(obj, obj["metadata"].get("namespace", "default"))
+def needs(obj: Obj, settings: Settings) -> Iterator[Need]:
+    """What a decision about `obj` looks at, by its own spec and by where it runs."""
+    yield from _NEEDS.get(kind_of(obj), _nothing)(obj, obj["metadata"].get("namespace", "default"))
+    if kind_of(obj) == DATASTORE and (claim := claim_ref(obj, settings)) is not None:
+        yield claim
 
 
 def follow_up(owner: Obj, found: Obj) -> Iterator[Need]:

@@ -6,7 +6,33 @@ from typing import Annotated, ClassVar, Literal
 
 from forebay.api.v1alpha1.base import Block, Rule, about
 from forebay.api.v1alpha1.refs import ObjectRef
-from forebay.api.v1alpha1.scalars import Column, HostPort, Text, Url
+from forebay.api.v1alpha1.scalars import Column, ForeignName, HostPort, Quantity, Text, Url
+
+
+class Claim(Block):
+    """A PersistentVolumeClaim of this namespace: made when it is missing, never changed or deleted."""
+
+    name: Annotated[
+        ForeignName | None,
+        about(
+            "Name; left out: the operator's default, `forebay-data`. Stores may share a claim.",
+            "shop-data",
+        ),
+    ] = None
+    size: Annotated[
+        Quantity | None,
+        about(
+            "Bytes, as a quantity, of a claim that is to be made; a later change does nothing.",
+            "10Gi",
+        ),
+    ] = None
+    storage_class_name: Annotated[
+        ForeignName | None,
+        about(
+            "StorageClass of a claim that is to be made; left out: the cluster's default.",
+            "standard",
+        ),
+    ] = None
 
 
 class Embedded(Block):
@@ -15,9 +41,13 @@ class Embedded(Block):
     path: Annotated[
         Url | None,
         about(
-            "Path of the file; left out: `stores/<name>.db` in the state folder or claim.",
-            "/var/lib/forebay/stores/local.db",
+            "Path of the file, from the state folder or the claim; left out: `stores/<name>.db`.",
+            "stores/shared.db",
         ),
+    ] = None
+    claim: Annotated[
+        Claim | None,
+        about("The volume that holds the file in a cluster.", {"name": "shop-data"}),
     ] = None
 
 
@@ -70,6 +100,13 @@ class FileOptions(Block):
 class Files(Block):
     """A folder of CSV, JSON Lines or Parquet files, plain or compressed; the format goes by the suffix."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.claim) || !(self.url.startsWith('/') || self.url.contains('://'))",
+            "a claim holds files of a relative url only: make url relative, or leave claim out",
+            ".claim",
+        ),
+    )
     url: Annotated[
         Url,
         about(
@@ -80,6 +117,12 @@ class Files(Block):
     options: Annotated[
         FileOptions | None,
         about("How texts are read.", {"delimiter": "\t", "header": False}),
+    ] = None
+    claim: Annotated[
+        Claim | None,
+        about(
+            "The volume that a relative url starts from in a cluster.", {"name": "shop-downloads"}
+        ),
     ] = None
 
 
