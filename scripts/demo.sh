@@ -3,9 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 state="${1:-.forebay}"
-forebay datasets fetch movielens-100k --to examples/movies/data
-forebay run -f examples/movies --state "$state"
-python examples/movies/ask.py 42 --state "$state"
+forebay datasets fetch movielens-100k --to examples/recommendation/data
+forebay run -f examples/recommendation --state "$state"
+python examples/recommendation/ask.py 42 --state "$state"
 echo
 run="$(forebay get runs -o json --state "$state" | python -c 'import json, sys; print(json.load(sys.stdin)["items"][-1]["metadata"]["name"])')"
 echo "The model is served until: forebay down --state $state"

@@ -38,9 +38,11 @@ def like_movielens(folder: Path) -> None:
         out.writerows([i, f"Film {i}"] for i in range(60))
 
 
-def test_movies(project: Project):
+def test_recommendation(project: Project):
     example = shutil.copytree(
-        EXAMPLES / "movies", project.folder / "movies", ignore=shutil.ignore_patterns("data")
+        EXAMPLES / "recommendation",
+        project.folder / "recommendation",
+        ignore=shutil.ignore_patterns("data"),
     )
     like_movielens(example / "data")
     done = project.forebay("run", "-f", str(example), "-o", "json")

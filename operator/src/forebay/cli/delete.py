@@ -13,7 +13,7 @@ from forebay.kube.port import Kube, Ref
 EXAMPLES = """\b
 Examples:
   forebay delete nsr movies-1f2e3d4c
-  forebay delete -f examples/movies
+  forebay delete -f examples/recommendation
   forebay delete md movies --ignore-not-found"""
 
 KindArgument = Annotated[

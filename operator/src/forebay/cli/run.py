@@ -37,7 +37,7 @@ from forebay.kube.port import DEPLOYMENT, MODEL_VERSION, PIPELINE, RUN, Kube
 EXAMPLES = """\b
 Examples:
   forebay run -f pipeline.yaml
-  forebay run -f examples/movies --again
+  forebay run -f examples/recommendation --again
   forebay run -f stores.yaml -f pipeline.yaml -o json > outcome.json
   forebay run -f pipeline.yaml --no-follow && forebay logs movies -f"""
 

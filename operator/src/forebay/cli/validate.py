@@ -8,7 +8,7 @@ from forebay.cli.options import DEFAULT_STATE, Files, State
 
 EXAMPLES = """\b
 Examples:
-  forebay validate -f examples/movies
+  forebay validate -f examples/recommendation
   cat pipeline.yaml | forebay validate -f -"""
 
 

@@ -1,6 +1,7 @@
-"""Asks the served model of examples/movies for a user's top ten and prints their titles.
+"""Asks the served model of examples/recommendation for a user's top ten and prints their titles.
 
-    python examples/movies/ask.py USER [--state DIR]
+    python examples/recommendation/ask.py USER [--state DIR]      # served on this machine
+    python examples/recommendation/ask.py USER --url URL          # served anywhere else
 
 Standard library only: this is what any client would do.
 """
@@ -37,10 +38,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("user")
     parser.add_argument("--state", default=".forebay")
+    parser.add_argument("--url", help="address of the served model; asked of --state when left out")
     arguments = parser.parse_args()
     with (HERE / "data" / "movies.csv").open(newline="", encoding="utf-8") as file:
         titles = {row["movie_id"]: row["title"] for row in csv.DictReader(file)}
-    url = served_url(arguments.state)
+    url = arguments.url or served_url(arguments.state)
     answer = recommend(url, arguments.user)
     print(
         f"POST {url}/recommend  {{user: {arguments.user}, top: 10}}  ->  {answer['model_version']}"
