@@ -5,22 +5,40 @@ There is no skip: without a cluster the tests fail with the command that makes o
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from harness import tools
+from tests.e2e.kit import data, objects
 from tests.e2e.kit.api import Api
 from tests.e2e.kit.kubectl import Kubectl
+from tests.e2e.kit.operator import Operator
 
 ROOT = Path(__file__).parents[2]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What judges all the other tests' traces comes after them."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 @pytest.fixture(scope="session")
-def kubeconfig() -> Path:
+def state() -> Path:
+    """The folder of `make cluster`."""
+    return Path(os.environ.get("CLUSTER_DIR", ROOT / ".cluster"))
+
+
+@pytest.fixture(scope="session")
+def audit_log(state: Path) -> Path:
+    """What the API server wrote down of every request."""
+    return state / "log/audit.log"
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(state: Path) -> Path:
     """The one that KUBECONFIG names, else that of `make cluster`."""
-    state = Path(os.environ.get("CLUSTER_DIR", ROOT / ".cluster"))
     path = Path(os.environ.get("KUBECONFIG", state / "kubeconfig"))
     if not path.exists():
         raise pytest.UsageError(f"{path} does not exist: run make cluster, or set KUBECONFIG")
@@ -42,12 +60,21 @@ def api(kubectl: Kubectl) -> Iterator[Api]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def operator(kubectl: Kubectl, api: Api) -> Operator:
+    """The operator, installed cluster-wide from the chart with the images of `make images`."""
+    tag = os.environ.get("FOREBAY_TEST_TAG", "dev")
+    made = Operator(kubectl, api, tools.ensure("helm"), ROOT / "charts/forebay", tag)
+    made.install()
+    return made
+
+
 def _made(kubectl: Kubectl) -> Iterator[str]:
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)
     kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
     yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture
@@ -60,3 +87,28 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
 def shared_namespace(kubectl: Kubectl) -> Iterator[str]:
     """One for tests that leave nothing behind."""
     yield from _made(kubectl)
+
+
+@pytest.fixture
+def supplied(kubectl: Kubectl, api: Api, operator: Operator) -> Callable[[str], None]:
+    """Gives a namespace the two stores and the ratings on their claim."""
+
+    def supply(namespace: str, text: str | None = None) -> None:
+        kubectl.apply(objects.stores(), namespace)
+        path = f"data/{objects.DATA}"
+        data.put(kubectl, api, namespace, operator.train_image, path, text or data.ratings())
+
+    return supply
+
+
+@pytest.fixture
+def project(namespace: str, supplied: Callable[[str], None]) -> str:
+    """A fresh namespace with stores and data: what a pipeline of `objects` needs."""
+    supplied(namespace)
+    return namespace
+
+
+@pytest.fixture(scope="session")
+def user_image(operator: Operator, kubeconfig: Path) -> str:
+    """The train image with a package of a user's own in it, as docs/pipelines.md describes it."""
+    return images.with_user_code(operator.train_image)
