@@ -32,6 +32,7 @@ fix: setup ## what a tool can mend by itself
 generate: setup ## CRDs, the chart's copies and the reference docs, from the types
 	python -m forebay.api.crdgen
 	python -m forebay.cli.docs
+	python scripts/chart_docs.py
 
 lock: setup ## hashed requirement locks, after a change of a pyproject
 	bash scripts/lock.sh

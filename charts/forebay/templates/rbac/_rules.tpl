@@ -1,0 +1,76 @@
+{{/*
+What the operator may do, in three parts: watcher (our own kinds), worker (the objects it makes), secrets.
+Each verb is one that the operator uses; tests/e2e compares them with the audit log of an API server, both ways.
+Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each watched namespace.
+*/}}
+{{- define "forebay.rules.watcher" -}}
+# Reading and following all of them.
+- apiGroups: [forebay.dev]
+  resources: [datastores, nosqlpipelines, pipelineruns, modelversions, modeldeployments]
+  verbs: [get, list, watch]
+# Runs are made for pipelines, versions by runs; old ones go.
+- apiGroups: [forebay.dev]
+  resources: [pipelineruns]
+  verbs: [create, delete]
+- apiGroups: [forebay.dev]
+  resources: [modelversions]
+  verbs: [create, patch, delete]
+# The status is ours alone; the spec is the user's and never written.
+- apiGroups: [forebay.dev]
+  resources: [datastores/status, nosqlpipelines/status, pipelineruns/status, modelversions/status, modeldeployments/status]
+  verbs: [patch]
+{{- end -}}
+
+{{- define "forebay.rules.worker" -}}
+# Stage documents and their like.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch, create, patch, delete]
+# What serves a model.
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+# Stages and probes.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+# Why a pod does not run, and the last lines of one that failed.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+# The data of file stores: made when missing, never deleted.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, create, patch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [get, create, patch]
+{{- end -}}
+
+{{- define "forebay.rules.secrets" -}}
+# A Secret that a DataStore names: its version and its keys. No list and no watch: these would show all of them.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+{{- end -}}
+
+{{- define "forebay.rules.home" -}}
+# The heartbeat: written and seen back, it shows that changes still arrive.
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [{{ include "forebay.fullname" . }}-heartbeat]
+  verbs: [get, list, watch, create, patch]
+{{- if include "forebay.progress" . }}
+# Certificate of the progress endpoint.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ include "forebay.fullname" . }}-progress-tls]
+  verbs: [get, create, patch]
+{{- end }}
+{{- end -}}
