@@ -22,6 +22,7 @@ _POD_SECURITY = {
     "runAsUser": 10001,
     "runAsGroup": 10001,
     "fsGroup": 10001,
+    "fsGroupChangePolicy": "OnRootMismatch",  # a claim with many files is not gone through at every start
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 _CONTAINER_SECURITY = {
