@@ -1,5 +1,6 @@
 {{/*
-What the operator may do, in three parts: watcher (our own kinds), worker (the objects it makes), secrets.
+What the operator may do, in four parts: watcher (our own kinds), worker (the objects it makes), extensions (objects
+of APIs that only some clusters have), secrets.
 Each verb is one that the operator uses; tests/e2e compares them with the audit log of an API server, both ways.
 Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each watched namespace.
 */}}
@@ -29,10 +30,13 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
 # What serves a model.
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch]
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list, create, patch, delete]
 # Stages and probes.
 - apiGroups: [batch]
   resources: [jobs]
@@ -47,10 +51,27 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
 # The data of file stores: made when missing, never deleted.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [get, create, patch]
+  verbs: [get, create]
 - apiGroups: [""]
   resources: [events]
   verbs: [get, create, patch]
+{{- end -}}
+
+{{- define "forebay.rules.extensions" -}}
+# Autoscaling by events, routes from outside, claimed devices, sets of Jobs. A rule for an API that is not there
+# does no harm, and the operator need not be installed anew when it comes.
+- apiGroups: [keda.sh]
+  resources: [scaledobjects, triggerauthentications]
+  verbs: [list, create, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [list, create, patch, delete]
+- apiGroups: [resource.k8s.io]
+  resources: [resourceclaimtemplates]
+  verbs: [list, create, patch, delete]
+- apiGroups: [jobset.x-k8s.io]
+  resources: [jobsets]
+  verbs: [list, create, patch, delete]
 {{- end -}}
 
 {{- define "forebay.rules.secrets" -}}
