@@ -43,7 +43,12 @@ RUNNING = {
         {"name": "predict", "state": "Skipped", "reason": "Skipped"},
     ],
 }
-SERVED = {"conditions": [READY], "stable": {"version": "movies-v1"}, "url": "http://127.0.0.1:3000"}
+SERVED = {
+    "conditions": [READY],
+    "phase": "Ready",
+    "stable": {"version": "movies-v1"},
+    "url": "http://127.0.0.1:3000",
+}
 
 
 def made(obj, name=None):
@@ -55,8 +60,8 @@ GOLDEN = """\
 NAME                                           READY     PHASE     PROGRESS       MODEL       REASON    AGE
 pipelinerun.forebay.dev/movies-11111111        Unknown   Running   62% train 3m   movies-v1   Running   12m
 
-NAME                                 READY   STABLE      CANARY   LAG   URL                     REASON   AGE
-modeldeployment.forebay.dev/movies   True    movies-v1   -        -     http://127.0.0.1:3000   Ready    12m"""
+NAME                                 READY   PHASE   STABLE      CANARY   URL                     REASON   AGE
+modeldeployment.forebay.dev/movies   True    Ready   movies-v1   -        http://127.0.0.1:3000   Ready    12m"""
 
 
 def squeezed(text):
