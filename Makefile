@@ -5,7 +5,7 @@ STATE ?= .forebay
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test verify fix generate lock bench-recommendation nightly clean
+.PHONY: help setup demo cluster-demo test verify fix generate lock bench-recommendation nightly clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 26
@@ -18,6 +18,9 @@ $(VENV)/.ready: requirements/dev.txt operator/pyproject.toml workloads/pyproject
 
 demo: setup ## MovieLens from a file to a served model on this machine, no cluster
 	@bash scripts/demo.sh $(STATE)
+
+cluster-demo: setup ## the same on the cluster of `make cluster`: Helm, kubectl apply, a prediction through the Service
+	@bash scripts/cluster-demo.sh
 
 test: setup ## every test that needs no cluster, with coverage of the pure parts
 	@bash scripts/test.sh
