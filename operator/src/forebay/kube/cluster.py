@@ -19,7 +19,7 @@ from forebay.errors import Conflict, Invalid, NotFound
 from forebay.kube.cluster_http import Http, Query
 from forebay.kube.cluster_watch import Watch
 from forebay.kube.discovery import Discovery
-from forebay.kube.port import FIELD_MANAGER, Kind, Obj, Ref, WatchEvent
+from forebay.kube.port import EVENT, FIELD_MANAGER, Kind, Obj, Ref, WatchEvent
 
 Objects = list[Obj]
 _PAGE = 500  # objects of one answer to a list
@@ -60,20 +60,37 @@ class ClusterKube:
         key = lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])  # noqa: E731
         return sorted(objects, key=key)
 
+    async def pages(
+        self, kind: Kind, namespace: str | None, labels: Mapping[str, str]
+    ) -> AsyncIterator[Objects]:
+        """All objects of one moment in pages, for who would not hold them all at once."""
+        async for objects, _ in self._pages(kind, namespace, labels):
+            yield objects
+
     async def _list(
         self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None
     ) -> tuple[Objects, str]:
+        found: Objects = []
+        version = ""
+        async for objects, at in self._pages(kind, namespace, labels):
+            found += objects
+            version = at
+        return found, version
+
+    async def _pages(
+        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None
+    ) -> AsyncIterator[tuple[Objects, str]]:
         query = [("limit", str(_PAGE))]
         if labels:
             query.append(("labelSelector", ",".join(f"{k}={v}" for k, v in sorted(labels.items()))))
-        found: Objects = []
         more: Query = ()
         while True:
             page = await self._http.json("GET", _folder(kind, namespace), query=[*query, *more])
-            found += [_typed(kind, item) for item in page.get("items") or []]
             meta = page.get("metadata") or {}
+            objects = [_typed(kind, item) for item in page.get("items") or []]
+            yield objects, str(meta.get("resourceVersion", ""))
             if not meta.get("continue"):
-                return found, str(meta.get("resourceVersion", ""))
+                return
             more = (("continue", meta["continue"]),)
 
     async def create(self, obj: Obj, *, manager: str = FIELD_MANAGER) -> Obj:
@@ -138,6 +155,12 @@ class ClusterKube:
             return await self._http.text("GET", f"{_path(pod)}/log", query=query)
         except (NotFound, Invalid):  # 400: the container has not started
             return ""
+
+    async def notices(self, namespace: str, uid: str) -> Objects:
+        """Events about the object of this uid; see the port."""
+        query = [("fieldSelector", f"involvedObject.uid={uid}"), ("limit", str(_PAGE))]
+        page = await self._http.json("GET", _folder(EVENT, namespace), query=query)
+        return list(page.get("items") or [])
 
     async def apis(self) -> frozenset[str]:
         """Which optional APIs are installed; see the port."""

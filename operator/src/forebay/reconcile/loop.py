@@ -35,8 +35,8 @@ from forebay.plan.retention import FINISHED, run_phase
 from forebay.plan.types import Observed, Plan
 from forebay.reconcile.execute import NameTaken, execute, status_object
 from forebay.reconcile.gather import gather
+from forebay.reconcile.lookouts import Lookouts
 from forebay.reconcile.progress import ProgressBoard
-from forebay.reconcile.related import Need, Select
 from forebay.reconcile.statusdiff import seconds_to_write
 from forebay.reconcile.wakeset import WakeSet
 from forebay.settings import Settings
@@ -89,7 +89,7 @@ class Reconciler:
         self._watcher = watcher
         self._wakes = WakeSet()
         self._failures: Counter[Ref] = Counter()
-        self._looked_at: dict[Ref, frozenset[Need]] = {}
+        self._lookouts = Lookouts()
 
     def wake(self, ref: Ref) -> None:
         """The object has to be looked at. Cheap; bursts collapse into one pass."""
@@ -103,10 +103,8 @@ class Reconciler:
 
     def wake_dependents(self, obj: Obj) -> None:
         """Wakes every object whose last decision looked at `obj`, or for one like it."""
-        this = Ref.of(obj)
-        for ref, needs in self._looked_at.items():
-            if this in needs or _selected(obj, needs):
-                self._wakes.add(ref)
+        for ref in self._lookouts.looking_at(obj):
+            self._wakes.add(ref)
 
     async def run(self) -> None:
         """Works until it is cancelled."""
@@ -145,7 +143,7 @@ class Reconciler:
 
     async def _pass(self, ref: Ref, obj: Obj, extra: Iterable[Ref]) -> float | None:
         gathered = await gather(self._kube, obj, self._clock(), self._settings, self.board, extra)
-        self._looked_at[ref] = gathered.looked_at
+        self._lookouts.note(ref, gathered.looked_at)
         plan = KINDS[ref.kind](gathered.observed, self._settings)
         try:
             again = await execute(self._kube, gathered.observed, plan, self._settings)
@@ -171,7 +169,7 @@ class Reconciler:
         self._wakes.add_later(Ref(RUN, namespace, name), self._settings.status_interval)
 
     def _forget(self, ref: Ref) -> None:
-        self._looked_at.pop(ref, None)
+        self._lookouts.forget(ref)
         self._failures.pop(ref, None)
         self.board.forget(ref.namespace, ref.name)
 
@@ -199,7 +197,7 @@ class Reconciler:
             self._failures.pop(ref, None)
             if again is not None:
                 self._wakes.add_later(ref, again)
-            return "ok" if ref in self._looked_at else "gone"
+            return "ok" if ref in self._lookouts else "gone"
         self._wakes.add_later(ref, self._back_off(ref))
         return "error"
 
@@ -209,10 +207,6 @@ class Reconciler:
         self._failures[ref] += 1
         wait = min(self._settings.retry_cap, self._settings.retry_base * 2.0 ** min(tries, 32))
         return wait * random.uniform(0.5, 1.0)
-
-
-def _selected(obj: Obj, needs: Iterable[Need]) -> bool:
-    return any(isinstance(need, Select) and need.matches(obj) for need in needs)
 
 
 def _conditions(obj: Obj) -> list[Obj]:
