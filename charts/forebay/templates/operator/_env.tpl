@@ -1,5 +1,8 @@
 {{/* Environment of the operator: what forebay/handlers/environment.py reads. */}}
 {{- define "forebay.operator.env" -}}
+# First part of the names of what the operator keeps for itself.
+- name: FOREBAY_NAME
+  value: {{ include "forebay.fullname" . | quote }}
 - name: FOREBAY_NAMESPACE
   valueFrom:
     fieldRef:

@@ -23,7 +23,7 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
 {{- end -}}
 
 {{- define "forebay.rules.worker" -}}
-# Stage documents and their like.
+# Stage documents and their like, and the operator's heartbeat.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch, create, patch, delete]
@@ -41,10 +41,10 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, patch, delete]
-# Why a pod does not run, and the last lines of one that failed.
+# Why a pod does not run, whose a pod is that pushes progress, and the last lines of one that failed.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch]
+  verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
@@ -52,9 +52,10 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get, create]
+# Ours about our kinds; the cluster's own about a Job that gets no pod.
 - apiGroups: [""]
   resources: [events]
-  verbs: [get, create, patch]
+  verbs: [get, list, create, patch]
 {{- end -}}
 
 {{- define "forebay.rules.extensions" -}}
@@ -82,16 +83,9 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
 {{- end -}}
 
 {{- define "forebay.rules.home" -}}
-# The heartbeat: written and seen back, it shows that changes still arrive.
-- apiGroups: [""]
-  resources: [configmaps]
-  resourceNames: [{{ include "forebay.fullname" . }}-heartbeat]
-  verbs: [get, list, watch, create, patch]
-{{- if include "forebay.progress" . }}
-# Certificate of the progress endpoint.
+# Certificate of the progress endpoint. Applied by its name, so its name is known also when it is made.
 - apiGroups: [""]
   resources: [secrets]
   resourceNames: [{{ include "forebay.fullname" . }}-progress-tls]
   verbs: [get, create, patch]
-{{- end }}
 {{- end -}}
