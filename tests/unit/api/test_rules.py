@@ -69,6 +69,17 @@ KEPT = {
         deployment(replicas={"min": 2, "max": 2}),
         deployment(profile="Edge", edge={"forwardTo": TABLE}),
     ],
+        deployment(rest={"gateway": {"name": "public"}}),
+        deployment(
+            rest={
+                "gateway": {
+                    "name": "public",
+                    "listener": "https",
+                    "hostname": "*.example.com",
+                    "path": "/fraud/v1.2",
+                }
+            }
+        ),
     "names": [good("PipelineRun", name="a" * 63), good("NoSQLPipeline", name="9" * 52)],
 }
 

@@ -47,12 +47,12 @@ async def test_a_cluster_without_any_of_them_has_none(discovery):
 
 
 async def test_a_kind_is_named_by_group_version_and_kind(server, discovery):
-    server.installed[KEDA] = ["ScaledObject", "TriggerAuthentication"]
+    server.installed[KEDA] = ["ScaledObject", "ScaledJob"]
     assert await discovery.apis() == {"keda.sh/v1alpha1/ScaledObject"}
 
 
 async def test_a_group_that_serves_other_kinds_only_counts_as_absent(server, discovery):
-    server.installed[KEDA] = ["TriggerAuthentication"]
+    server.installed[KEDA] = ["ScaledJob"]
     assert await discovery.apis() == frozenset()
 
 

@@ -96,6 +96,7 @@ class World:
         self.now = NOW
         self.settings = settings
         self.events: list[Any] = []
+        self.apis: frozenset[str] = frozenset()
         self._planner = planner
         self._uid = 0
 
@@ -106,7 +107,11 @@ class World:
         """One pass, `seconds` later; its writes are carried out."""
         self.now += timedelta(seconds=seconds)
         seen = Observed(
-            self.object, self.now, tuple(copy.deepcopy(list(self.children.values()))), self.related
+            self.object,
+            self.now,
+            tuple(copy.deepcopy(list(self.children.values()))),
+            self.related,
+            apis=self.apis,
         )
         plan = self._planner(seen, self.settings)
         self.put(*plan.create)
@@ -128,6 +133,8 @@ class World:
         ref = Ref.of(child)
         old = self.children.get(ref)
         new = copy.deepcopy(child)
+        if child["kind"] == "Deployment":  # whoever else set the number keeps it
+            new["spec"].setdefault("replicas", old["spec"]["replicas"] if old else 1)
         if old is None:
             self._uid += 1
             new["metadata"] |= {

@@ -30,6 +30,7 @@ EXIT_OK = 0
 EXIT_DATA = 65  # EX_DATAERR: the data is bad; a retry reads the same data
 EXIT_RETRY = 75  # EX_TEMPFAIL: a dependency is down; worth a retry
 EXIT_CONFIG = 78  # EX_CONFIG: the spec is wrong; a retry reads the same spec
+EXIT_PEER = 76  # EX_PROTOCOL: another pod of the same training was lost; nobody's failure here
 EXIT_PREEMPTED = 143  # SIGTERM: the work was saved and may go on elsewhere
 EXIT_FINAL = (EXIT_DATA, EXIT_CONFIG)
 
@@ -42,9 +43,17 @@ RESULT_FILE = (
 )
 RESULT_LIMIT = 4096  # bytes
 ROOT_ENV = "FOREBAY_ROOT"
+REQUESTS_IN_PROGRESS = "forebay_requests_in_progress"  # gauge of a serving pod; autoscalers read it
 PROGRESS_ENV = (
     "FOREBAY_PROGRESS"  # a file path to append JSON lines to, or an http(s) URL to post them to
 )
+ACCELERATOR_ENV = "FOREBAY_ACCELERATOR"  # vendor of the device that the pod asked for and must find
+
+# Training in several pods, by the names that torchrun gives its workers: code written for it finds itself here.
+RANK_ENV = "RANK"  # 0 … WORLD_SIZE - 1; the pod of rank 0 reports and writes
+WORLD_ENV = "WORLD_SIZE"
+ADDRESS_ENV = "MASTER_ADDR"  # where rank 0 waits for the others
+PORT_ENV = "MASTER_PORT"
 
 
 def mounted(path: str) -> Path:

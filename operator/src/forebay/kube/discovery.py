@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "gateway.networking.k8s.io/v1": ("HTTPRoute",),
     "jobset.x-k8s.io/v1alpha2": ("JobSet",),
-    "keda.sh/v1alpha1": ("ScaledObject",),
+    "keda.sh/v1alpha1": ("ScaledObject", "TriggerAuthentication"),
     "kueue.x-k8s.io/v1beta1": ("LocalQueue",),
     "kueue.x-k8s.io/v1beta2": ("LocalQueue",),
     "resource.k8s.io/v1": ("ResourceClaimTemplate",),

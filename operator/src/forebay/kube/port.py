@@ -57,9 +57,37 @@ PVC = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 JOB = Kind("batch/v1", "Job", "jobs")
 K8S_DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 
+HPA = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+SCALED_OBJECT = Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects")
+TRIGGER_AUTHENTICATION = Kind("keda.sh/v1alpha1", "TriggerAuthentication", "triggerauthentications")
+HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
+RESOURCE_CLAIM_TEMPLATE = Kind(
+    "resource.k8s.io/v1", "ResourceClaimTemplate", "resourceclaimtemplates"
+)
+JOB_SET = Kind("jobset.x-k8s.io/v1alpha2", "JobSet", "jobsets")
+OPTIONAL_KINDS = (
+    SCALED_OBJECT,
+    TRIGGER_AUTHENTICATION,
+    HTTP_ROUTE,
+    RESOURCE_CLAIM_TEMPLATE,
+    JOB_SET,
+)  # in some clusters only
+
 KINDS: Mapping[tuple[str, str], Kind] = {
     (k.api_version, k.kind): k
-    for k in (*OWN_KINDS, CONFIG_MAP, SECRET, SERVICE, POD, EVENT, PVC, JOB, K8S_DEPLOYMENT)
+    for k in (
+        *OWN_KINDS,
+        *OPTIONAL_KINDS,
+        HPA,
+        CONFIG_MAP,
+        SECRET,
+        SERVICE,
+        POD,
+        EVENT,
+        PVC,
+        JOB,
+        K8S_DEPLOYMENT,
+    )
 }
 
 

@@ -22,6 +22,8 @@ from forebay_workloads.contract import SERVE_FILE
 CONTAINER = "serve"
 CONTAINER_PORT = 3000
 SECRET_VERSIONS = "forebay.dev/secret-versions"  # noqa: S105 - annotation of pods: a rotated Secret rolls them
+REPLICAS = "forebay.dev/replicas"  # annotation of a Deployment: AUTOSCALED where we leave their number alone
+AUTOSCALED = "autoscaled"
 PROGRESS_DEADLINE = 600  # seconds for a version to become ready
 _LEAVE = (
     5  # seconds between a pod's leaving the Service and SIGTERM: callers learn of it with a delay
@@ -38,22 +40,28 @@ def serving_deployment(
     config_map: str,
     settings: Settings,
     *,
-    replicas: int,
+    replicas: int | None,
     secret_versions: str = "",
 ) -> Obj:
-    """The Deployment of `version`. `config_map` holds its document, `store` is the DataStore of its artefact."""
+    """The Deployment of `version`. `config_map` holds its document, `store` is the DataStore of its artefact.
+
+    `replicas` None: their number belongs to an autoscaler.
+    """
     meta = version["metadata"]
     labels = {
         MODEL: label_value(version["spec"]["model"]),
         MODEL_VERSION: label_value(meta["name"]),
     }
-    child = child_meta(owner, serving_name(owner, version), settings, labels=labels)
+    notes = {REPLICAS: AUTOSCALED} if replicas is None else None
+    child = child_meta(
+        owner, serving_name(owner, version), settings, labels=labels, annotations=notes
+    )
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": child,
         "spec": {
-            "replicas": replicas,
+            **({} if replicas is None else {"replicas": replicas}),
             "progressDeadlineSeconds": PROGRESS_DEADLINE,
             "revisionHistoryLimit": 1,
             "selector": {"matchLabels": version_selector(owner, meta["name"])},

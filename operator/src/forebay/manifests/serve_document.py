@@ -46,7 +46,8 @@ def serve_document(owner: Obj, version: Obj, store: Obj, settings: Settings) -> 
 def _rest(owner: Obj) -> dict[str, Any]:
     """The spec's `rest` block; of the Secret with the keys the pod learns the folder, not the name."""
     rest = dict(owner["spec"].get("rest") or {})
-    rest.pop("port", None)  # the Service's: a change of it must not roll the pods
+    for outside in ("port", "gateway"):  # a change of how they are reached must not roll the pods
+        rest.pop(outside, None)
     if auth_secret(owner):
         rest["auth"] = {"keys": KEYS_DIR}
     return rest

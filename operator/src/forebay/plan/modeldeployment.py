@@ -1,7 +1,7 @@
 """Plan of a ModelDeployment: resolve the version, run it, lead the traffic to it, say how that goes.
 
 The policy of replacing is in rollout.py, what is wrong with pods in served.py, which version is meant in
-modelchoice.py. This file puts their answers into children and status.
+modelchoice.py, who sets the number of pods in scaling.py. This file puts their answers into children and status.
 """
 
 from __future__ import annotations
@@ -10,26 +10,40 @@ from collections.abc import Mapping
 from typing import Any
 
 from forebay.api.reasons import Reason
-from forebay.kube.port import Obj, Ref
+from forebay.kube.port import HTTP_ROUTE, OPTIONAL_KINDS, Obj, Ref, kind_of
+from forebay.manifests.autoscaler import bounds
 from forebay.manifests.deployment import serving_deployment
+from forebay.manifests.http_route import gateway_of, http_route
 from forebay.manifests.labels import MODEL_VERSION, is_paused, labels_of
 from forebay.manifests.serve_document import auth_secret, serve_config_map, serve_document
 from forebay.manifests.service import service, service_url
+from forebay.plan import optional
 from forebay.plan.announce import changes
 from forebay.plan.conditions import READY, WARNING, Conditions
 from forebay.plan.modelchoice import absence, chosen, store_of, unmet, versions
 from forebay.plan.paused import paused
 from forebay.plan.rollout import Rollout, decide, stable_version
+from forebay.plan.scaling import (
+    SCALERS,
+    autoscaled,
+    autoscaler,
+    expected,
+    hand_over,
+    scaler,
+    superseded,
+)
 from forebay.plan.secrets import secret_versions
 from forebay.plan.served import look
 from forebay.plan.types import Observed, Plan
-from forebay.plan.unsupported import unsupported
 from forebay.settings import Settings
 
 ROLLOUT_COMPLETE = "RolloutComplete"
 TYPES = (ROLLOUT_COMPLETE, "StreamHealthy", "SinkHealthy", "DriftDetected", WARNING)
 _LOOK_AGAIN = 5.0  # seconds: a Secret's appearance is not watched everywhere
 _ROLLING = 15.0  # seconds: patience and deadlines pass without any event
+_EXTRAS = (*SCALERS, *OPTIONAL_KINDS)
+_NEXT = 1.0  # seconds: for an object to be gone before another takes its place
+_EXTRAS_AGAIN = 300.0  # seconds: changes of these are not watched
 
 
 def plan(observed: Observed, settings: Settings) -> Plan:
@@ -40,7 +54,7 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     if is_paused(obj):
         return paused(observed, TYPES)
     conditions = Conditions(obj, TYPES, observed.now)
-    _side_conditions(conditions, obj["spec"], settings)
+    _side_conditions(conditions, observed, settings)
     version = chosen(observed)
     if version is None:
         return _waiting(observed, settings, conditions, Reason.ReferenceMissing, absence(observed))
@@ -50,8 +64,9 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     return _rolling(observed, settings, conditions, version)
 
 
-def _side_conditions(conditions: Conditions, spec: Mapping[str, Any], settings: Settings) -> None:
+def _side_conditions(conditions: Conditions, observed: Observed, settings: Settings) -> None:
     """What has no stream, sink or monitoring has nothing to say about them."""
+    spec: Mapping[str, Any] = observed.object["spec"]
     for kind, field in (
         ("StreamHealthy", "stream"),
         ("SinkHealthy", "sink"),
@@ -64,12 +79,11 @@ def _side_conditions(conditions: Conditions, spec: Mapping[str, Any], settings: 
             reason,
             f"spec.{field} is {'not honoured yet' if spec.get(field) else 'not set'}",
         )
-    ignored = unsupported("ModelDeployment", spec, settings.plane)
-    conditions.warn(Reason.FieldNotSupportedInMode, ignored)
+    conditions.warn(*optional.warning("ModelDeployment", spec, settings.plane, observed.apis))
 
 
 def _replicas(obj: Obj) -> int:
-    return int((obj["spec"].get("replicas") or {}).get("min", 1))
+    return bounds(obj)[0]
 
 
 def _waiting(
@@ -89,15 +103,20 @@ def _waiting(
 
 
 def _rolling(observed: Observed, settings: Settings, conditions: Conditions, version: Obj) -> Plan:
-    obj, replicas = observed.object, _replicas(observed.object)
-    rollout = decide(observed, version["metadata"]["name"], replicas)
+    obj, wished = observed.object, version["metadata"]["name"]
+    pods = expected(observed, settings, wished, stable_version(observed))
+    rollout = decide(observed, wished, pods)
+    given_away = rollout.proven and autoscaled(observed, settings, rollout.traffic)
     known = {v["metadata"]["name"]: v for v in versions(observed)}
     apply: list[Obj] = []
     for name in rollout.run:
         if name in known and (store := store_of(observed, known[name])) is not None:
-            apply += _children(observed, known[name], store, settings, replicas)
+            count = None if given_away and name == rollout.traffic else pods
+            apply += _children(observed, known[name], store, settings, count)
     apply.append(service(obj, rollout.traffic, settings))
-    _summary(conditions, observed, rollout, replicas)
+    deployment = look(observed, rollout.traffic).deployment if given_away else None
+    apply += _extras(observed, settings, deployment)
+    _summary(conditions, observed, rollout, _replicas(obj))
     status = _status(observed, settings, conditions)
     if rollout.proven:
         status["stable"] = _stable(observed, rollout.traffic)
@@ -107,15 +126,41 @@ def _rolling(observed: Observed, settings: Settings, conditions: Conditions, ver
         observed,
         status,
         apply=tuple(apply),
+        hand_over=hand_over(deployment) if deployment else (),
         delete=_surplus(observed, rollout, apply),
-        requeue_after=None if rollout.complete else _ROLLING,
+        requeue_after=_again(observed, settings, rollout, apply),
     )
 
 
+def _extras(observed: Observed, settings: Settings, deployment: Obj | None) -> tuple[Obj, ...]:
+    """The autoscaler of `deployment`, and the route to the Service."""
+    obj = observed.object
+    found = autoscaler(observed, settings, deployment["metadata"]["name"]) if deployment else ()
+    gateway = gateway_of(obj)
+    if gateway is not None and HTTP_ROUTE.api in observed.apis:
+        found = (*found, http_route(obj, gateway, settings))
+    return found
+
+
+def _again(
+    observed: Observed, settings: Settings, rollout: Rollout, apply: list[Obj]
+) -> float | None:
+    """Seconds until time alone is a reason to look again."""
+    waits = [] if rollout.complete else [_ROLLING]
+    if superseded(observed, scaler(observed, settings)):
+        waits.append(_NEXT)
+    spec = observed.object["spec"]
+    if optional.missing("ModelDeployment", spec, settings.plane, observed.apis):
+        waits.append(optional.LOOK_AGAIN)
+    if any(kind_of(child) in _EXTRAS for child in apply):
+        waits.append(_EXTRAS_AGAIN)
+    return min(waits, default=None)
+
+
 def _children(
-    observed: Observed, version: Obj, store: Obj, settings: Settings, replicas: int
+    observed: Observed, version: Obj, store: Obj, settings: Settings, replicas: int | None
 ) -> tuple[Obj, Obj]:
-    """ConfigMap and Deployment of one version."""
+    """ConfigMap and Deployment of one version. `replicas` None: an autoscaler sets them."""
     obj = observed.object
     document = serve_document(obj, version, store, settings)
     config = serve_config_map(obj, version, document, settings)
@@ -134,7 +179,7 @@ def _children(
 
 
 def _surplus(observed: Observed, rollout: Rollout, apply: list[Obj]) -> tuple[Ref, ...]:
-    """Deployments of versions that are not to run, and documents that no pod reads any more."""
+    """Deployments of versions that are not to run, documents that no pod reads any more, autoscalers, routes."""
     needed = {Ref.of(child).name for child in apply if child["kind"] == "ConfigMap"}
     gone = []
     for child in observed.children:
@@ -147,7 +192,9 @@ def _surplus(observed: Observed, rollout: Rollout, apply: list[Obj]) -> tuple[Re
         left = child["kind"] == "ConfigMap" and child["metadata"]["name"] not in needed
         if left and (rollout.complete or not running):
             gone.append(Ref.of(child))
-    return tuple(gone)
+    kept = {Ref.of(child) for child in apply}
+    extras = [Ref.of(child) for child in observed.children if kind_of(child) in _EXTRAS]
+    return (*gone, *(ref for ref in extras if ref not in kept))
 
 
 def _mounted(deployment: Obj) -> set[str]:
@@ -225,10 +272,15 @@ def _finish(
     status: dict[str, Any],
     *,
     apply: tuple[Obj, ...] = (),
+    hand_over: tuple[Obj, ...] = (),
     delete: tuple[Ref, ...] = (),
     requeue_after: float | None = None,
 ) -> Plan:
-    events = changes(observed.object, status["conditions"], READY, ROLLOUT_COMPLETE, WARNING)
     return Plan(
-        apply=apply, delete=delete, status=status, events=events, requeue_after=requeue_after
+        hand_over=hand_over,
+        apply=apply,
+        delete=delete,
+        status=status,
+        events=changes(observed.object, status["conditions"], READY, ROLLOUT_COMPLETE, WARNING),
+        requeue_after=requeue_after,
     )

@@ -65,7 +65,7 @@ def decide(observed: Observed, wished: str, replicas: int) -> Rollout:
         run = (wished,) if coming.deployment else ()
         return Rollout(wished, wished, run, False, False, Reason.Progressing, text)
     if coming.settled(replicas):
-        text = f"{wished} serves with {replicas} of {replicas} replicas"
+        text = f"{wished} serves with {max(coming.ready, replicas)} of {max(coming.wanted, replicas)} replicas"
         return Rollout(wished, wished, (wished,), True, True, Reason.RolloutComplete, text)
     if stable is None or stable == wished or is_recreate(observed.object):
         return _alone(coming, replicas, proven=stable == wished)

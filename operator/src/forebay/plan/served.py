@@ -54,6 +54,11 @@ class Served:
         """Pods that answered their probe."""
         return int(self._status.get("readyReplicas") or 0)
 
+    @property
+    def wanted(self) -> int:
+        """Pods that its Deployment asks for, whoever set their number."""
+        return int(((self.deployment or {}).get("spec") or {}).get("replicas", 0))
+
     def settled(self, replicas: int) -> bool:
         """Whether `replicas` pods of its present template are ready and none of an older one is left."""
         if self.deployment is None:

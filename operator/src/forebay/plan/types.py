@@ -40,10 +40,12 @@ class Event:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do, in this order: create, apply, delete, write status, record events, come back.
+    """What to do, in this order: hand over, create, apply, delete, write status, record events, come back.
 
-    `create` is for names that must not be shared (runs, model versions): when the name is taken the whole
-    pass is repeated from a fresh gather. `status` None leaves the status alone.
+    `hand_over` are parts of existing objects: their fields go to a manager that nobody speaks for, so that
+    `apply` may leave them out without resetting them and somebody else may set them. `create` is for names
+    that must not be shared (runs, model versions): when the name is taken the whole pass is repeated from a
+    fresh gather. `status` None leaves the status alone.
     """
 
     create: tuple[Obj, ...] = ()
@@ -52,3 +54,4 @@ class Plan:
     status: Mapping[str, Any] | None = None
     events: tuple[Event, ...] = ()
     requeue_after: float | None = None  # seconds
+    hand_over: tuple[Obj, ...] = ()

@@ -23,6 +23,7 @@ class Row:
     instead: str
     used: Callable[[Any], bool] = bool
     planes: tuple[str, ...] = ()
+    unless: str = ""  # a field that, where it is set, gives this one its meaning
 
 
 _PIPELINE = (
@@ -40,7 +41,7 @@ _PIPELINE = (
     Row("train.nodes", "the stage refuses it: one process trains", lambda v: int(v) > 1),
     Row(
         "train.accelerator",
-        "the machine's own devices are used as they are found",
+        "a device of this machine is used where the framework finds one, else the CPU",
         planes=("embedded",),
     ),
     Row("train.accelerator.minMemory", "any device of the vendor is taken", planes=("cluster",)),
@@ -66,15 +67,17 @@ _PIPELINE = (
         "the version is rolled out at once after its probe",
         lambda v: v == "Canary",
     ),
+        unless="autoscaling",
 )
 _DEPLOYMENT = (
     Row("stream", "no records are scored from a stream"),
     Row("features", "a request must carry all its features"),
     Row("sink", "predictions are answered and not stored"),
-    Row("autoscaling", "replicas.min pods run"),
+    Row("autoscaling", "replicas.min processes run", planes=("embedded",)),
     Row(
         "replicas",
         "max means nothing without autoscaling, min pods run",
+    Row("rest.gateway", "callers use the address in status.url", planes=("embedded",)),
         lambda v: v.get("max") not in (None, v.get("min", 1)),
     ),
     Row("monitoring", "requests are not kept and drift is not measured"),
@@ -116,13 +119,14 @@ def unsupported(kind: str, spec: Spec, plane: str) -> list[str]:
 
 def _found(rows: tuple[Row, ...], spec: Spec, plane: str) -> Iterator[str]:
     for row in rows:
-        value = _value(spec, row.field)
-        applies = not row.planes or plane in row.planes
+        value = field_of(spec, row.field)
+        applies = (not row.planes or plane in row.planes) and not spec.get(row.unless)
         if applies and value is not None and row.used(value):
             yield f"spec.{row.field} is not supported here: {row.instead}"
 
 
-def _value(spec: Spec, path: str) -> Any:
+def field_of(spec: Spec, path: str) -> Any:
+    """The value of a field by its path; None when it is not set."""
     node: Any = spec
     for key in path.split("."):
         if not isinstance(node, Mapping) or key not in node:

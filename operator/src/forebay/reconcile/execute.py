@@ -1,4 +1,4 @@
-"""Carries out a plan: create, apply, delete, ONE status write, events. Called by the loop; decides nothing.
+"""Carries out a plan: hand over, create, apply, delete, ONE status write, events. Called by the loop; decides nothing.
 
 The order is the plan's contract. Whatever is interrupted here is planned again from what is there.
 """
@@ -11,13 +11,14 @@ from typing import Any
 import structlog
 
 from forebay.errors import AlreadyExists, Conflict, ForebayError
-from forebay.kube.port import Kube, Obj, Ref
+from forebay.kube.port import FIELD_MANAGER, Kube, Obj, Ref
 from forebay.plan.types import Observed, Plan
 from forebay.reconcile import events
 from forebay.reconcile.statusdiff import seconds_to_write
 from forebay.settings import Settings
 
 log = structlog.get_logger(__name__)
+NOBODY = f"{FIELD_MANAGER}-handed-over"  # holds fields until another controller sets them
 
 
 class NameTaken(ForebayError):  # noqa: N818 - like the API's own AlreadyExists
@@ -33,6 +34,8 @@ async def execute(kube: Kube, observed: Observed, plan: Plan, settings: Settings
 
     Raises NameTaken, and KubeError (Conflict: the object has changed since it was read).
     """
+    for obj in plan.hand_over:
+        await kube.apply(obj, manager=NOBODY, force=False)
     for obj in plan.create:
         await _create(kube, obj)
     for obj in plan.apply:

@@ -12,8 +12,18 @@ from datetime import datetime
 
 import structlog
 
-from forebay.errors import KubeError
-from forebay.kube.port import MODEL_VERSION, POD, RUN, SECRET, Kube, Obj, Ref, kind_of
+from forebay.errors import KubeError, NotFound
+from forebay.kube.port import (
+    MODEL_VERSION,
+    OPTIONAL_KINDS,
+    POD,
+    RUN,
+    SECRET,
+    Kube,
+    Obj,
+    Ref,
+    kind_of,
+)
 from forebay.manifests.labels import MODEL, OWNER_UID, STAGE_NAME, labels_of
 from forebay.plan.types import Observed
 from forebay.reconcile.progress import ProgressBoard
@@ -41,7 +51,8 @@ async def gather(
 ) -> Gathered:
     """Reads what a decision about `obj` needs. `extra` are names that a create found taken. Raises KubeError."""
     namespace, name = obj["metadata"].get("namespace", "default"), obj["metadata"]["name"]
-    children = await _children(kube, obj, namespace)
+    apis = await kube.apis()
+    children = await _children(kube, obj, namespace, apis)
     related, looked_at = await _related(kube, obj, settings, extra)
     observed = Observed(
         object=obj,
@@ -55,11 +66,17 @@ async def gather(
     return Gathered(observed, frozenset(looked_at))
 
 
-async def _children(kube: Kube, obj: Obj, namespace: str) -> list[Obj]:
+async def _children(kube: Kube, obj: Obj, namespace: str, apis: frozenset[str]) -> list[Obj]:
     labels = {OWNER_UID: obj["metadata"]["uid"]}
     found: list[Obj] = []
     for kind in CHILD_KINDS.get(kind_of(obj), ()):
-        found.extend(await kube.list(kind, namespace, labels))
+        if kind in OPTIONAL_KINDS and kind.api not in apis:
+            continue
+        try:
+            found.extend(await kube.list(kind, namespace, labels))
+        except NotFound:  # it was there half a minute ago; its objects went with it
+            if kind not in OPTIONAL_KINDS:
+                raise
     return found
 
 

@@ -12,6 +12,8 @@ from forebay.kube.port import (
     CONFIG_MAP,
     DATASTORE,
     DEPLOYMENT,
+    HPA,
+    HTTP_ROUTE,
     JOB,
     K8S_DEPLOYMENT,
     MODEL_VERSION,
@@ -19,8 +21,10 @@ from forebay.kube.port import (
     POD,
     RUN,
     SECRET,
+    SCALED_OBJECT,
     SERVICE,
     Kind,
+    TRIGGER_AUTHENTICATION,
     Obj,
     Ref,
     kind_of,
@@ -60,7 +64,16 @@ CHILD_KINDS: Mapping[Kind, tuple[Kind, ...]] = {
         POD,
     ),  # Jobs before their Pods: what a Job says of them is then seen of them
     DATASTORE: (CONFIG_MAP, JOB, POD),
-    DEPLOYMENT: (CONFIG_MAP, K8S_DEPLOYMENT, SERVICE, POD),
+    DEPLOYMENT: (
+        CONFIG_MAP,
+        K8S_DEPLOYMENT,
+        SERVICE,
+        POD,
+        HPA,
+        SCALED_OBJECT,
+        TRIGGER_AUTHENTICATION,
+        HTTP_ROUTE,
+    ),
     MODEL_VERSION: (),
 }
 
@@ -121,6 +134,8 @@ def _deployment(obj: Obj, namespace: str) -> Iterator[Need]:
 
 _NEEDS: Mapping[Kind, Callable[[Obj, str], Iterator[Need]]] = {
     DATASTORE: _secrets,
+    if (obj["spec"].get("autoscaling") or {}).get("metric") == "kafkaLag":
+        yield Ref(DATASTORE, namespace, obj["spec"]["stream"]["from"]["storeRef"]["name"])
     PIPELINE: _pipeline,
     RUN: _run,
     MODEL_VERSION: _version,

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from forebay_workloads.serve.keys import Keys, allowed
+from forebay_workloads.serve.load import IN_PROGRESS
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -85,7 +86,8 @@ class Guard:
             first, message = message, None
             return first if first is not None else await receive()
 
-        await self._app(scope, replay, send)
+        with IN_PROGRESS.track_inprogress():
+            await self._app(scope, replay, send)
 
     async def _read(self, receive: Receive) -> bytes | None:
         """The whole body, or None when it is over the limit."""

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from forebay.api.v1alpha1.base import Block, Rule, about
 from forebay.api.v1alpha1.conditions import Status
 from forebay.api.v1alpha1.flow import Delivery, PredictionSink, Sink, Source, TopicSink
+from forebay.api.v1alpha1.gateway import GatewayRef
 from forebay.api.v1alpha1.modelversion import ModelStage
 from forebay.api.v1alpha1.pods import ServingPodTemplate
 from forebay.api.v1alpha1.refs import SecretRef, StoreRef
@@ -67,6 +68,13 @@ class Rest(Block):
     ] = Batching()
     auth: Annotated[
         RestAuth | None, about("Who may ask.", {"secretRef": {"name": "fraud-keys"}})
+    ] = None
+    gateway: Annotated[
+        GatewayRef | None,
+        about(
+            "Gateway (Gateway API) through which callers from outside come.",
+            {"name": "public", "hostname": "fraud.example.com"},
+        ),
     ] = None
 
 
