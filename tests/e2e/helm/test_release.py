@@ -17,12 +17,13 @@ def conditions(kubectl, name, namespace):
     return (found.get("status") or {}).get("conditions")
 
 
-def everything(kubectl, namespace):
-    """All objects of a namespace that can be listed, as kind/name, without Events."""
+def names(kubectl, namespace):
+    """kind/name of all objects of a namespace that can be listed, without Events."""
     kinds = kubectl("api-resources", "--verbs=list", "--namespaced", "-o", "name").split()
     kinds = [k for k in kinds if not k.startswith(("events", "pods.metrics"))]
     text = kubectl("get", ",".join(kinds), "-n", namespace, "-o", "json", "--ignore-not-found")
-    return json.loads(text)["items"] if text.strip() else []
+    found = json.loads(text)["items"] if text.strip() else []
+    return {f"{obj['kind']}/{obj['metadata']['name']}" for obj in found}
 
 
 def test_F18_it_has_no_right_outside_of_the_namespaces_that_it_watches(release):
@@ -67,8 +68,12 @@ def test_F13_uninstalled_with_live_objects_it_leaves_nothing_terminating(release
     kubectl.apply([*objects.stores(), objects.ingest_only()], release.team)
     until(lambda: kubectl.list("pipelineruns", release.team), 30, "a run has begun")
     release.uninstall()
-    left = {f"{o['kind']}/{o['metadata']['name']}" for o in everything(kubectl, release.home)}
-    assert left - KUBERNETES_OWN == set()
+    until(
+        lambda: names(kubectl, release.home) <= KUBERNETES_OWN,
+        60,
+        "nothing is left",
+        lambda: names(kubectl, release.home),
+    )
     ours = kubectl.list(OURS, release.team)
     assert ours, "objects stay where their definitions stay"
     assert not any("deletionTimestamp" in obj["metadata"] for obj in ours)
@@ -91,4 +96,4 @@ def test_the_operator_of_the_cluster_goes_and_comes_back_without_losing_an_objec
     kubectl.apply(
         [objects.of("DataStore", "later", {"type": "embedded", "embedded": {}})], namespace
     )
-    until(lambda: conditions(kubectl, "later", namespace), 20, "the new operator writes")
+    until(lambda: conditions(kubectl, "later", namespace), 20, "the new one writes")
