@@ -5,7 +5,7 @@ STATE ?= .forebay
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cluster-demo test verify fix generate lock bench-recommendation nightly clean
+.PHONY: help setup demo cluster-demo test verify fix generate chart lock bench-recommendation nightly clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 26
@@ -36,6 +36,9 @@ generate: setup ## CRDs, the chart's copies and the reference docs, from the typ
 	python -m forebay.api.crdgen
 	python -m forebay.cli.docs
 	python scripts/chart_docs.py
+
+chart: setup ## what Helm makes of the chart, into tests/chart/rendered/, after a change of a template
+	python scripts/chart_render.py
 
 lock: setup ## hashed requirement locks, after a change of a pyproject
 	bash scripts/lock.sh

@@ -60,7 +60,7 @@ def main() -> int:
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(text, encoding="utf-8")
     for path in stale if args.check else ():
-        print(f"{path} is not what Helm makes: run python scripts/chart_render.py")
+        print(f"{path} is not what Helm makes: run make chart")
     return int(args.check and bool(stale))
 
 

@@ -37,7 +37,7 @@ def test_helm_finds_nothing_to_complain_about(helm, name):
 @pytest.mark.parametrize("name", SNAPSHOTS)
 def test_the_committed_renders_are_what_helm_makes(helm, name):
     text = snapshot(render(helm.program, name))
-    assert (RENDERED / f"{name}.yaml").read_text() == text, "run python scripts/chart_render.py"
+    assert (RENDERED / f"{name}.yaml").read_text() == text, "run make chart"
 
 
 @pytest.mark.parametrize("name", NAMES)
