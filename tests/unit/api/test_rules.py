@@ -67,8 +67,6 @@ KEPT = {
             autoscaling={"metric": "kafkaLag", "target": "1000"},
         ),
         deployment(replicas={"min": 2, "max": 2}),
-        deployment(profile="Edge", edge={"forwardTo": TABLE}),
-    ],
         deployment(rest={"gateway": {"name": "public"}}),
         deployment(
             rest={
@@ -80,6 +78,8 @@ KEPT = {
                 }
             }
         ),
+        deployment(profile="Edge", edge={"forwardTo": TABLE}),
+    ],
     "names": [good("PipelineRun", name="a" * 63), good("NoSQLPipeline", name="9" * 52)],
 }
 

@@ -67,7 +67,6 @@ _PIPELINE = (
         "the version is rolled out at once after its probe",
         lambda v: v == "Canary",
     ),
-        unless="autoscaling",
 )
 _DEPLOYMENT = (
     Row("stream", "no records are scored from a stream"),
@@ -77,8 +76,8 @@ _DEPLOYMENT = (
     Row(
         "replicas",
         "max means nothing without autoscaling, min pods run",
-    Row("rest.gateway", "callers use the address in status.url", planes=("embedded",)),
         lambda v: v.get("max") not in (None, v.get("min", 1)),
+        unless="autoscaling",
     ),
     Row("monitoring", "requests are not kept and drift is not measured"),
     Row("profile", "it is served as on a cluster, nothing is buffered", lambda v: v == "Edge"),
@@ -88,6 +87,7 @@ _DEPLOYMENT = (
         lambda v: v == "Canary",
     ),
     Row("rollout.predictions", "predictions are kept", lambda v: v != "Keep"),
+    Row("rest.gateway", "callers use the address in status.url", planes=("embedded",)),
     Row("rest.enabled", "the REST service runs", lambda v: v is False),
     Row(
         "rest.batching",

@@ -20,11 +20,11 @@ from forebay.kube.port import (
     PIPELINE,
     POD,
     RUN,
-    SECRET,
     SCALED_OBJECT,
+    SECRET,
     SERVICE,
-    Kind,
     TRIGGER_AUTHENTICATION,
+    Kind,
     Obj,
     Ref,
     kind_of,
@@ -127,6 +127,8 @@ def _version(obj: Obj, namespace: str) -> Iterator[Need]:
 def _deployment(obj: Obj, namespace: str) -> Iterator[Need]:
     yield Select(MODEL_VERSION, namespace, ((MODEL, obj["spec"]["model"]["name"]),))
     yield Select(PIPELINE, namespace)
+    if (obj["spec"].get("autoscaling") or {}).get("metric") == "kafkaLag":
+        yield Ref(DATASTORE, namespace, obj["spec"]["stream"]["from"]["storeRef"]["name"])
     auth = ((obj["spec"].get("rest") or {}).get("auth") or {}).get("secretRef")
     if auth:
         yield Ref(SECRET, namespace, auth["name"])
@@ -134,8 +136,6 @@ def _deployment(obj: Obj, namespace: str) -> Iterator[Need]:
 
 _NEEDS: Mapping[Kind, Callable[[Obj, str], Iterator[Need]]] = {
     DATASTORE: _secrets,
-    if (obj["spec"].get("autoscaling") or {}).get("metric") == "kafkaLag":
-        yield Ref(DATASTORE, namespace, obj["spec"]["stream"]["from"]["storeRef"]["name"])
     PIPELINE: _pipeline,
     RUN: _run,
     MODEL_VERSION: _version,
