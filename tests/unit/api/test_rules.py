@@ -6,6 +6,7 @@ from forebay.api import cel
 from forebay.api.kinds import KINDS
 from forebay.api.schema import validate, with_defaults
 from forebay.api.structural import RULES, schema_of
+from tests.unit.api import accelerators
 from tests.unit.api.good import GONE, deployment, good, pipeline, store
 
 TX = {"storeRef": {"name": "kafka"}, "topic": "tx"}
@@ -45,8 +46,7 @@ KEPT = {
         pipeline(ingest=GONE, preprocess=GONE, evaluate=GONE, train__from=TABLE),
         pipeline(preprocess=GONE, evaluate=GONE),
         pipeline(train={"entrypoint": "pkg.train:main", "runtime": "sklearn"}),
-        pipeline(train__accelerator={"sharing": "MIG", "profile": "1g.10gb", "minMemory": "10Gi"}),
-        pipeline(train__accelerator={"deviceClass": "gpu.nvidia.com", "selectors": ["true"]}),
+        *accelerators.KEPT,
         pipeline(evaluate={"gates": [{**GATE, "compareTo": "Production", "maxDrop": "0.01"}]}),
         pipeline(evaluate={}),
         pipeline(triggers=[TRIGGER, {"name": "b", "drift": DRIFT}]),
@@ -175,31 +175,7 @@ BROKEN = {
         "spec.train.runtime",
         "needs runtime",
     ),
-    "MIG without profile": (
-        pipeline(train__accelerator={"sharing": "MIG"}),
-        "spec.train.accelerator.profile",
-        "needs profile",
-    ),
-    "device class and sharing": (
-        pipeline(train__accelerator={"deviceClass": "a", "sharing": "MPS"}),
-        "spec.train.accelerator.deviceClass",
-        "leave out sharing",
-    ),
-    "device class and profile": (
-        pipeline(train__accelerator={"deviceClass": "a", "profile": "1g"}),
-        "spec.train.accelerator.deviceClass",
-        "leave out sharing",
-    ),
-    "selectors alone": (
-        pipeline(train__accelerator={"selectors": ["true"]}),
-        "spec.train.accelerator.selectors",
-        "name deviceClass",
-    ),
-    "ten bytes": (
-        pipeline(train__accelerator={"minMemory": "10"}),
-        "spec.train.accelerator.minMemory",
-        "10Gi",
-    ),
+    **accelerators.BROKEN,
     "no stage": (
         good("NoSQLPipeline") | {"spec": {}},
         "spec",

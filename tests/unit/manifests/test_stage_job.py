@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from forebay.manifests.job import devices, stage_config_map, stage_job
+from forebay.manifests.job import stage_config_map, stage_job
 from forebay.manifests.labels import is_paused
 from forebay.manifests.modelversion import model_version, staged
 from forebay.manifests.run import pipeline_run
@@ -123,20 +123,6 @@ def test_secrets_are_files_in_one_folder_per_store_and_never_values():
     )
     (volume,), _ = secret_volumes([user_only])
     assert volume["secret"] == {"secretName": "user"}
-
-
-@pytest.mark.parametrize(
-    ("accelerator", "plane", "wished"),
-    [
-        (None, "cluster", {}),
-        ({"vendor": "nvidia", "count": 2}, "cluster", {"nvidia.com/gpu": 2}),
-        ({"vendor": "amd"}, "cluster", {"amd.com/gpu": 1}),
-        ({"vendor": "nvidia"}, "embedded", {}),
-        ({"deviceClass": "gpu.nvidia.com"}, "cluster", {}),
-    ],
-)
-def test_an_accelerator_becomes_the_device_plugins_resource(accelerator, plane, wished):
-    assert devices(accelerator, Settings(plane=plane)) == wished
 
 
 def test_a_train_image_of_the_users_own_is_used_for_train():

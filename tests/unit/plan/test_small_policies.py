@@ -93,13 +93,8 @@ def test_metrics_are_text_of_six_digits():
             "spec.ingest.delivery.guarantee",
         ),
         ({"preprocess": {"engine": "spark"}}, "cluster", "spec.preprocess.engine"),
-        ({"train": {"nodes": 2}}, "cluster", "spec.train.nodes"),
+        ({"queue": {"name": "ml"}}, "embedded", "spec.queue"),
         ({"train": {"accelerator": {"count": 1}}}, "embedded", "spec.train.accelerator"),
-        (
-            {"train": {"accelerator": {"sharing": "MPS"}}},
-            "cluster",
-            "spec.train.accelerator.sharing",
-        ),
         ({"decide": {"actions": []}}, "cluster", "spec.decide"),
         ({"train": {"image": "x"}}, "embedded", "spec.train.image"),
     ],
@@ -112,7 +107,8 @@ def test_a_field_that_cannot_be_honoured_is_named(spec, plane, field):
 def test_fields_that_are_honoured_or_at_their_default_are_not_named():
     spec = {
         "triggers": [], "ingest": {"mode": "batch"}, "preprocess": {"engine": "duckdb"},
-        "train": {"nodes": 1, "image": "x", "podTemplate": {"a": 1}, "accelerator": {"sharing": "None"}},
+        "train": {"nodes": 2, "image": "x", "podTemplate": {"a": 1}, "accelerator": {"sharing": "MPS"}},
+        "queue": {"name": "ml"},
         "deploy": {"policy": "Immediate"},
     }  # fmt: skip
     assert unsupported("NoSQLPipeline", spec, "cluster") == []

@@ -106,6 +106,14 @@ class Reason(StrEnum):
         "Preempted",
         "The pod was asked to stop; its state was saved and it goes on elsewhere.",
     )
+    PeerLost = (
+        "PeerLost",
+        "Another pod of the same training ended, so this one could not go on; all begin again together.",
+    )
+    GpuUnavailable = (
+        "GpuUnavailable",
+        "The pod asked for an accelerator and its program finds none that it can use; it does not fall back.",
+    )
     DeadlineExceeded = (
         "DeadlineExceeded",
         "The run took longer than runPolicy.activeDeadlineSeconds.",

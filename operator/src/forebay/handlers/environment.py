@@ -33,6 +33,10 @@ class Environment:
             claim_size=environ.get("FOREBAY_CLAIM_SIZE", default.claim_size),
             storage_class=environ.get("FOREBAY_STORAGE_CLASS", default.storage_class),
             progress_url=environ.get("FOREBAY_PROGRESS_URL", default.progress_url),
+            gpu_runtime_class=environ.get("FOREBAY_GPU_RUNTIME_CLASS", default.gpu_runtime_class),
+            gpu_shared_resource=environ.get(
+                "FOREBAY_GPU_SHARED_RESOURCE", default.gpu_shared_resource
+            ),
             probe_interval=_number(environ, "FOREBAY_PROBE_SECONDS", int(default.probe_interval)),
         )
         return cls(settings, _number(environ, "FOREBAY_METRICS_PORT", METRICS_PORT))

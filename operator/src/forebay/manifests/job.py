@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from forebay.kube.port import Obj
+from forebay.manifests.accelerator import limits, placed, required
 from forebay.manifests.configmap import config_map
 from forebay.manifests.labels import STAGE_NAME, child_meta
 from forebay.manifests.names import child_name
@@ -19,13 +20,15 @@ from forebay.settings import Settings
 from forebay_workloads.contract import EXIT_FINAL, STAGE_FILE, StageDocument
 
 CONTAINER = "stage"
-_DEVICES = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu", "intel": "gpu.intel.com/i915"}
 _GRACE = 60  # seconds from SIGTERM to SIGKILL: time to save a checkpoint
+_NAME_LIMIT = (
+    52  # pods of several nodes are hosts named <job>-node-0-255, and a host has 63 characters
+)
 
 
 def job_name(run: Obj, stage: str) -> str:
-    """The name of a stage's Job and of its ConfigMap."""
-    return child_name(run["metadata"]["name"], stage)
+    """The name of a stage's Job and of all that goes with it."""
+    return child_name(run["metadata"]["name"], stage, limit=_NAME_LIMIT)
 
 
 def stage_config_map(run: Obj, document: StageDocument, settings: Settings) -> Obj:
@@ -83,7 +86,8 @@ def _pod(
     settings: Settings,
     labels: Mapping[str, str],
 ) -> Obj:
-    template = block.get("podTemplate")
+    accelerator = block.get("accelerator")
+    template = placed(block.get("podTemplate"), accelerator, settings)
     volume, mount = config_map_volume("stage", name, str(PurePosixPath(STAGE_FILE).parent))
     volumes, mounts = store_volumes(datastores, settings)
     main = container(
@@ -92,7 +96,8 @@ def _pod(
         ["forebay-stage"],
         template=template,
         mounts=[mount, *mounts],
-        limits=devices(block.get("accelerator"), settings),
+        limits=limits(accelerator, settings),
+        env=required(accelerator, settings),
     )
     return pod_template(
         main,
@@ -102,10 +107,3 @@ def _pod(
         restart_policy="Never",
         grace_seconds=_GRACE,
     )
-
-
-def devices(accelerator: Mapping[str, Any] | None, settings: Settings) -> dict[str, int]:
-    """The device plugin's resource that an `accelerator` block asks for; none on the embedded plane."""
-    if not accelerator or settings.plane == "embedded" or accelerator.get("deviceClass"):
-        return {}
-    return {_DEVICES[accelerator.get("vendor", "nvidia")]: int(accelerator.get("count", 1))}

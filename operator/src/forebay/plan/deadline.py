@@ -5,6 +5,8 @@ Both are measured on the API's own time stamps, so a restart of the operator doe
 
 from __future__ import annotations
 
+import math
+
 from forebay.api.reasons import Reason
 from forebay.plan import stages
 from forebay.plan.rundraft import Draft
@@ -24,9 +26,11 @@ def enforce(draft: Draft, record: StageRecord) -> None:
     took = seconds_since(draft.start, draft.view.observed.now)
     if _limit(draft, record, took, total, Reason.DeadlineExceeded):
         return
-    if draft.stages[record.name].state == stages.PENDING:
+    now = draft.stages[record.name]
+    if now.state == stages.PENDING and now.reason != Reason.Queued:
         limit = draft.view.policy("pendingDeadlineSeconds", PENDING_DEADLINE)
-        _limit(draft, record, _waited(draft, record), limit, Reason.PendingDeadlineExceeded)
+        waited = min(_waited(draft, record), _since_newest_pod(draft, record))
+        _limit(draft, record, waited, limit, Reason.PendingDeadlineExceeded)
 
 
 def _waited(draft: Draft, record: StageRecord) -> float:
@@ -34,6 +38,12 @@ def _waited(draft: Draft, record: StageRecord) -> float:
     ends = [r.completion for r in draft.stages.values() if r.completion and r.name != record.name]
     since = max([*ends, *([draft.start] if draft.start else [])], default=None)
     return seconds_since(since, draft.view.observed.now)
+
+
+def _since_newest_pod(draft: Draft, record: StageRecord) -> float:
+    """A pod that takes the place of a lost one, or comes back from the queue, has its own time to start."""
+    made = [str(pod["metadata"]["creationTimestamp"]) for pod in draft.view.pods(record.name)]
+    return seconds_since(max(made), draft.view.observed.now) if made else math.inf
 
 
 def _limit(draft: Draft, record: StageRecord, took: float, limit: int, reason: Reason) -> bool:

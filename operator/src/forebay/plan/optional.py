@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from forebay.api.reasons import Reason
-from forebay.kube.port import HTTP_ROUTE, SCALED_OBJECT
+from forebay.kube.port import HTTP_ROUTE, RESOURCE_CLAIM_TEMPLATE, SCALED_OBJECT
 from forebay.manifests.autoscaler import CPU_PERCENT
+from forebay.manifests.queue import LOCAL_QUEUES
 from forebay.plan.unsupported import Spec, field_of, unsupported
 
 LOOK_AGAIN = 30.0  # seconds: what is installed is asked for as often
@@ -45,7 +46,16 @@ _DEPLOYMENT = (
     Row("autoscaling", SCALED_OBJECT.api, "KEDA", "replicas.min pods run", _metric("kafkaLag")),
     Row("rest.gateway", HTTP_ROUTE.api, "the Gateway API", "no route leads to the model"),
 )
-_TABLE: Mapping[str, tuple[Row, ...]] = {"ModelDeployment": _DEPLOYMENT}
+_PIPELINE = (
+    Row("queue", LOCAL_QUEUES[0], "Kueue", "its Jobs start at once", newer=LOCAL_QUEUES[1]),
+    Row(
+        "train.accelerator.deviceClass",
+        RESOURCE_CLAIM_TEMPLATE.api,
+        "a Kubernetes of 1.34 or later",
+        "the train stage waits",
+    ),
+)
+_TABLE: Mapping[str, tuple[Row, ...]] = {"ModelDeployment": _DEPLOYMENT, "NoSQLPipeline": _PIPELINE}
 
 
 def missing(kind: str, spec: Spec, plane: str, apis: Collection[str]) -> list[str]:

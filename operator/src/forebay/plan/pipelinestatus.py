@@ -9,11 +9,10 @@ from forebay.api.reasons import Reason
 from forebay.kube.port import DATASTORE, Obj, Ref
 from forebay.manifests.labels import is_paused
 from forebay.manifests.stage_document import store_names
-from forebay.plan import retention
+from forebay.plan import optional, retention
 from forebay.plan.conditions import READY, WARNING, Conditions, condition, is_true
 from forebay.plan.times import stamp
 from forebay.plan.trigger import SCHEDULE
-from forebay.plan.unsupported import unsupported
 
 if TYPE_CHECKING:
     from forebay.plan.pipeline import Draft
@@ -87,8 +86,8 @@ def _conditions(draft: Draft) -> Conditions:
     _stores(draft, conditions)
     _schema(draft, conditions)
     _ingesting(draft, conditions)
-    texts = unsupported("NoSQLPipeline", draft.observed.object["spec"], draft.settings.plane)
-    conditions.warn(Reason.FieldNotSupportedInMode if texts else None, texts)
+    spec, apis = draft.observed.object["spec"], draft.observed.apis
+    conditions.warn(*optional.warning("NoSQLPipeline", spec, draft.settings.plane, apis))
     _summary(draft, conditions)
     return conditions
 

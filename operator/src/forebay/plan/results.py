@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from forebay.api.reasons import Reason
-from forebay.kube.port import JOB, Ref
-from forebay.manifests.job import job_name
+from forebay.kube.port import Ref
 from forebay.manifests.modelversion import model_version, version_number
 from forebay.plan import gates, retention, stages
 from forebay.plan.jobstate import JobState
@@ -36,7 +35,8 @@ def _lost(draft: Draft, record: StageRecord, state: JobState) -> None:
     if seconds_since(state.completion, draft.view.observed.now) < _GRACE:
         draft.soon(SHORT)
     else:
-        draft.delete.append(Ref(JOB, draft.view.namespace, job_name(draft.view.run, record.name)))
+        job = draft.view.job(record.name)
+        draft.delete.extend([Ref.of(job)] if job else [])
     draft.wait(
         record, stages.RUNNING, Reason.Running, "its result is not to be read; it is run again"
     )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from forebay.api.reasons import Reason
-from forebay.plan import stages
+from forebay.plan import optional, stages
 from forebay.plan.conditions import Conditions
 from forebay.plan.progress import progress_status
 from forebay.plan.rundraft import Draft
 from forebay.plan.types import Event
-from forebay.plan.unsupported import unsupported
 
 COMPLETED, WARNING = "Succeeded", "Warning"
 PENDING, RUNNING, SUCCEEDED, FAILED, SUSPENDED = (
@@ -102,9 +101,10 @@ def _waits_for(draft: Draft) -> tuple[str, str]:
 
 def _warn(draft: Draft, conditions: Conditions) -> None:
     """What could not be honoured, and a report that was not made. Neither fails the run."""
-    texts = unsupported("NoSQLPipeline", draft.view.spec, draft.view.settings.plane)
+    apis, plane = draft.view.observed.apis, draft.view.settings.plane
+    reason: str | None
+    reason, texts = optional.warning("NoSQLPipeline", draft.view.spec, plane, apis)
     report = draft.stages[stages.REPORT]
-    reason: str | None = Reason.FieldNotSupportedInMode if texts else None
     if report.state == stages.FAILED:
         reason = reason or report.reason
         texts = [*texts, f"the report was not made: {report.message}"]

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from forebay.kube.port import DATASTORE, DEPLOYMENT, JOB, MODEL_VERSION, PIPELINE, Kind, Obj, Ref
+from forebay.kube.port import (
+    DATASTORE,
+    DEPLOYMENT,
+    JOB,
+    JOB_SET,
+    MODEL_VERSION,
+    PIPELINE,
+    Kind,
+    Obj,
+    Ref,
+)
 from forebay.manifests.job import job_name
 from forebay.manifests.labels import PRODUCTION, RUN_UID, STAGE, STAGE_NAME, is_child_of, labels_of
 from forebay.manifests.modelversion import version_number
@@ -74,8 +84,9 @@ class RunView:
         return found if found is not None and is_child_of(found, self.run) else None
 
     def job(self, stage: str) -> Obj | None:
-        """The Job of a stage."""
-        return self.child(JOB, job_name(self.run, stage))
+        """The Job of a stage; the JobSet around it where there is one."""
+        name = job_name(self.run, stage)
+        return self.child(JOB, name) or self.child(JOB_SET, name)
 
     def pods(self, stage: str) -> list[Obj]:
         """The pods of a stage."""

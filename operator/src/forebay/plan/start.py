@@ -11,11 +11,21 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from forebay.api.reasons import Reason
-from forebay.kube.port import CONFIG_MAP, JOB, Obj
-from forebay.manifests.job import job_name, stage_config_map, stage_job
+from forebay.kube.port import (
+    CONFIG_MAP,
+    JOB,
+    JOB_SET,
+    RESOURCE_CLAIM_TEMPLATE,
+    SERVICE,
+    Obj,
+    kind_of,
+)
+from forebay.manifests.device_claim import is_claimed
+from forebay.manifests.job import job_name, stage_config_map
 from forebay.manifests.labels import MANAGED_BY, OWNER_NAME, labels_of
 from forebay.manifests.names import label_value
 from forebay.manifests.stage_document import stage_document, store_names, workspace_name
+from forebay.manifests.workload import stage_workload
 from forebay.plan import stages
 from forebay.plan.conditions import READY, STALLED, condition, is_current, is_true
 from forebay.plan.rundraft import SHORT, Draft
@@ -95,10 +105,22 @@ def _store(name: str, store: Obj | None) -> Block | None:
     return Block(reason, f"DataStore {name}: {found.get('message') or 'not ready'}", final)
 
 
+def _optional(view: RunView, record: StageRecord) -> Block | None:
+    """Without its API a device cannot be claimed, and without its device the stage must not run."""
+    accelerator = (view.spec.get(record.name) or {}).get("accelerator")
+    kind = RESOURCE_CLAIM_TEMPLATE
+    if not is_claimed(accelerator, view.settings) or kind.api in view.observed.apis:
+        return None
+    text = (
+        f"{record.name}.accelerator.deviceClass needs {kind.api}, which this cluster does not serve"
+    )
+    return Block(Reason.OptionalCRDMissing, text)
+
+
 def _names(view: RunView, record: StageRecord) -> Block | None:
     """Nobody else's object has the Job's name. What an earlier run of this name left goes by itself."""
     name = job_name(view.run, record.name)
-    for kind in (CONFIG_MAP, JOB):
+    for kind in _KINDS:
         taken = view.taken(kind, name)
         if taken is None:
             continue
@@ -117,9 +139,11 @@ def _names(view: RunView, record: StageRecord) -> Block | None:
     return None
 
 
+_KINDS = (CONFIG_MAP, SERVICE, RESOURCE_CLAIM_TEMPLATE, JOB, JOB_SET)  # of a stage's objects
 _CHECKS: tuple[Callable[[RunView, StageRecord], Block | None], ...] = (
     _suspended,
     _workspace,
+    _optional,
     _names,
     _stores,
 )
@@ -140,17 +164,19 @@ def _create(draft: Draft, record: StageRecord) -> None:
         )
         draft.create.append(stage_config_map(view.run, document, view.settings))
     report = record.name == stages.REPORT
-    draft.create.append(
-        stage_job(
-            view.run,
-            record.name,
-            datastores.values(),
-            view.settings,
-            deadline=REPORT_DEADLINE
-            if report
-            else view.policy("activeDeadlineSeconds", ACTIVE_DEADLINE),
-            backoff_limit=view.policy("backoffLimit", BACKOFF_LIMIT),
-        )
+    work = stage_workload(
+        view.run,
+        record.name,
+        datastores.values(),
+        view.settings,
+        deadline=REPORT_DEADLINE
+        if report
+        else view.policy("activeDeadlineSeconds", ACTIVE_DEADLINE),
+        backoff_limit=view.policy("backoffLimit", BACKOFF_LIMIT),
+        apis=view.observed.apis,
+    )
+    draft.create.extend(
+        obj for obj in work if view.child(kind_of(obj), obj["metadata"]["name"]) is None
     )
     again = record.start is not None
     note = "its Job was gone, so the stage is run again" if again else "the Job is created"

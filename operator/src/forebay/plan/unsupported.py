@@ -28,7 +28,7 @@ class Row:
 
 _PIPELINE = (
     Row("triggers", "no run is started by them: use schedule or the annotation forebay.dev/run"),
-    Row("queue", "Jobs are not queued; they start at once"),
+    Row("queue", "there are no queues; its Jobs start at once", planes=("embedded",)),
     Row("decide", "no action is chosen; predictions are written without one"),
     Row("ingest.mode", "the ingest stage refuses it: use batch", lambda v: v == "stream"),
     Row(
@@ -38,21 +38,11 @@ _PIPELINE = (
     ),
     Row("ingest.delivery.maxAttempts", "a stage is retried runPolicy.backoffLimit times"),
     Row("preprocess.engine", "the stage refuses it: use duckdb", lambda v: v == "spark"),
-    Row("train.nodes", "the stage refuses it: one process trains", lambda v: int(v) > 1),
     Row(
         "train.accelerator",
         "a device of this machine is used where the framework finds one, else the CPU",
         planes=("embedded",),
     ),
-    Row("train.accelerator.minMemory", "any device of the vendor is taken", planes=("cluster",)),
-    Row(
-        "train.accelerator.sharing",
-        "whole devices are asked for",
-        lambda v: v not in (None, "None"),
-        ("cluster",),
-    ),
-    Row("train.accelerator.profile", "whole devices are asked for", planes=("cluster",)),
-    Row("train.accelerator.deviceClass", "no device is claimed", planes=("cluster",)),
     *(
         Row(
             f"{stage}.podTemplate",

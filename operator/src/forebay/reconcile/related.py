@@ -15,6 +15,7 @@ from forebay.kube.port import (
     HPA,
     HTTP_ROUTE,
     JOB,
+    JOB_SET,
     K8S_DEPLOYMENT,
     MODEL_VERSION,
     PIPELINE,
@@ -30,7 +31,9 @@ from forebay.kube.port import (
     kind_of,
 )
 from forebay.manifests.claim import claim_ref
+from forebay.manifests.job import job_name
 from forebay.manifests.labels import MODEL, labels_of
+from forebay.manifests.nodes import node_count
 from forebay.manifests.stage_document import store_names
 from forebay.manifests.stores import secret_names
 from forebay.settings import Settings
@@ -114,6 +117,10 @@ def _run(obj: Obj, namespace: str) -> Iterator[Need]:
     yield Ref(PIPELINE, namespace, obj["spec"]["pipelineRef"]["name"])
     for name in store_names(spec):
         yield Ref(DATASTORE, namespace, name)
+    if (
+        node_count(spec.get("train") or {}) > 1
+    ):  # not among the children: most clusters have no such kind
+        yield Ref(JOB_SET, namespace, job_name(obj, "train"))
     if publish := spec.get("publish"):
         yield Select(MODEL_VERSION, namespace, ((MODEL, publish["model"]),))
     if deploy := spec.get("deploy"):

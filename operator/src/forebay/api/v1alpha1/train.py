@@ -58,6 +58,24 @@ class Accelerator(Block):
             ".selectors",
         ),
         Rule(
+            "!has(self.profile) || (has(self.sharing) && self.sharing == 'MIG')",
+            "profile names a slice of a device: say sharing MIG too",
+            ".profile",
+        ),
+        Rule(
+            "!has(self.sharing) || self.sharing == 'None' || "
+            "!has(self.vendor) || self.vendor == 'nvidia'",
+            "only NVIDIA's devices are shared this way: leave out sharing",
+            ".sharing",
+        ),
+        Rule(
+            "!has(self.minMemory) || has(self.deviceClass) || "
+            "!has(self.vendor) || self.vendor != 'intel'",
+            "the labels of nodes with Intel devices tell no memory: name deviceClass, "
+            "or choose the nodes by podTemplate.nodeSelector",
+            ".minMemory",
+        ),
+        Rule(
             "!has(self.minMemory) || (isQuantity(self.minMemory) && "
             "quantity(self.minMemory).compareTo(quantity('64Mi')) >= 0)",
             "minMemory is a quantity of bytes, at least 64Mi: write for example 10Gi",
@@ -73,9 +91,9 @@ class Accelerator(Block):
     )
     sharing: Annotated[
         Literal["None", "MIG", "TimeSlicing", "MPS"] | None,
-        about("How a device may be shared with others; left out: not at all.", "None"),
+        about("How a device may be shared with others (NVIDIA); left out: not at all.", "None"),
     ] = None
-    profile: Annotated[Profile | None, about("Slice of a shared device.", "1g.10gb")] = None
+    profile: Annotated[Profile | None, about("Slice of a device, with sharing MIG.", "1g.10gb")] = None
     device_class: Annotated[
         ForeignName | None,
         about(
@@ -140,7 +158,10 @@ class Train(Block):
         ),
     ] = None
     params: Params = Field(default_factory=dict)
-    nodes: Annotated[int, about("Pods that train together; a count.", 1, ge=1, le=256)] = 1
+    nodes: Annotated[
+        int,
+        about("Pods that train together, each on its part of every batch; a count.", 1, ge=1, le=256),
+    ] = 1
     accelerator: Annotated[
         Accelerator | None, about("Devices for each pod.", {"vendor": "nvidia", "count": 1})
     ] = None
