@@ -32,7 +32,7 @@ class CachedKube:
     """Implements `forebay.kube.port.Kube` over a `Source`.
 
     `watched` maps each kind whose events will be heard to the labels by which its watch is filtered: an object
-    without them is not there for `list`. `index` are the labels that lists ask by.
+    without them is not there for `list`. Jobs come before Pods. `index` are the labels that lists ask by.
     """
 
     def __init__(
@@ -49,6 +49,11 @@ class CachedKube:
         self._synced: set[Kind] = set()
         self._pods_of: dict[str, int] = {}  # uid of a Job: its version when its pods were listed
         self._unchanged: dict[Ref, tuple[int, int]] = {}  # applied in vain: what, at which version
+
+    @property
+    def watched(self) -> tuple[Kind, ...]:
+        """The kinds whose events are heard, in the order in which they are listed."""
+        return tuple(self._watched)
 
     @property
     def ready(self) -> bool:
@@ -78,12 +83,10 @@ class CachedKube:
                 uids |= {uid_of(obj) for obj in page}
             changed += self._cache.keep_only(kind, namespace, uids, since)
         self._synced.add(kind)
-        if kind == POD:
-            self._pods_of |= {uid_of(job): version_of(job) for job in self._all(JOB)}
+        if kind == POD:  # listed after the Jobs that are known
+            jobs = self._cache.list(JOB, None, {})
+            self._pods_of = {uid_of(job): version_of(job) for job in jobs}
         return changed
-
-    def _all(self, kind: Kind) -> Objects:
-        return self._cache.list(kind, None, {})
 
     def _learn(self, obj: Obj) -> Obj | None:
         """Remembers the object if it is of those that are watched; gives what is remembered if it is news."""
@@ -231,6 +234,10 @@ class CachedKube:
     async def logs(self, pod: Ref, *, tail: int | None = None) -> str:
         """The server's own."""
         return await self._source.logs(pod, tail=tail)
+
+    async def notices(self, namespace: str, uid: str) -> Objects:
+        """The server's own: events are not remembered."""
+        return await self._source.notices(namespace, uid)
 
     async def apis(self) -> frozenset[str]:
         """The server's own."""

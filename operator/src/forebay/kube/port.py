@@ -164,6 +164,9 @@ class Kube(Protocol):
     async def logs(self, pod: Ref, *, tail: int | None = None) -> str:
         """The log text of a pod's container, the last `tail` lines of it; "" when there is none."""
 
+    async def notices(self, namespace: str, uid: str) -> list[Obj]:
+        """Events of the core API about the object of this uid, in no order. Never cached."""
+
     async def apis(self) -> frozenset[str]:
         """Which optional APIs are installed: "group/version/Kind"; may be some seconds old."""
 

@@ -14,7 +14,7 @@ from forebay.kube.port import Obj
 from forebay.manifests.deployment import PROGRESS_DEADLINE
 from forebay.manifests.labels import MODEL_VERSION, labels_of
 from forebay.manifests.names import label_value
-from forebay.plan import podstate
+from forebay.plan import podstate, refusal
 from forebay.plan.times import seconds_since
 from forebay.plan.types import Observed
 
@@ -87,7 +87,8 @@ class Served:
                 over.reason in _BY_ITSELF and _restarts(pod) >= TRIES
             )
             return Fault(over.reason, over.message, final)
-        if held := podstate.waiting(pod):
+        notices = self.observed.notices.get(pod["metadata"].get("uid", ""), ())
+        if held := podstate.waiting(pod) or refusal.of_pod(notices):
             return Fault(*held)
         silent = seconds_since(_running_since(pod), self.observed.now)
         if silent > PROBE_PATIENCE:
@@ -99,9 +100,7 @@ class Served:
         """Pods that the API server did not let in: quota, or a security rule."""
         for entry in self._status.get("conditions") or []:
             if entry.get("type") == "ReplicaFailure" and entry.get("status") == "True":
-                said = entry.get("message", "")
-                quota = "quota" in said
-                return Fault(Reason.QuotaPending if quota else Reason.Forbidden, said)
+                return Fault(*refusal.because(entry.get("message", "")))
         return None
 
     def _late(self) -> Fault | None:

@@ -17,7 +17,8 @@ class Observed:
 
     `children` carry the label forebay.dev/owner-uid of `object` (ConfigMaps, Jobs, Pods, Deployments,
     Services, runs). `related` are referenced objects (DataStores, ModelVersions, Secrets without data, …);
-    a missing reference is there as None. `log_tail` holds the last lines of a failed pod's log by pod name.
+    a missing reference is there as None. `log_tail` holds the last lines of a failed pod's log by pod name;
+    `notices` the cluster's events, oldest first, by the uid of a child that is stuck without saying why.
     """
 
     object: Obj
@@ -26,6 +27,7 @@ class Observed:
     related: Mapping[Ref, Obj | None] = field(default_factory=dict)
     progress: Progress | None = None
     log_tail: Mapping[str, str] = field(default_factory=dict)
+    notices: Mapping[str, tuple[Obj, ...]] = field(default_factory=dict)
     apis: frozenset[str] = frozenset()  # optional APIs that are installed: "group/version/Kind"
 
 

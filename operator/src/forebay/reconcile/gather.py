@@ -26,6 +26,7 @@ from forebay.kube.port import (
 )
 from forebay.manifests.labels import MODEL, OWNER_UID, STAGE_NAME, labels_of
 from forebay.plan.types import Observed
+from forebay.reconcile import notices
 from forebay.reconcile.progress import ProgressBoard
 from forebay.reconcile.related import CHILD_KINDS, Need, Select, follow_up, needs
 from forebay.settings import Settings
@@ -61,7 +62,8 @@ async def gather(
         related=related,
         progress=board.get(namespace, name) if kind_of(obj) == RUN else None,
         log_tail=await _log_tails(kube, obj, children, settings.log_tail),
-        apis=await kube.apis(),
+        notices=await notices.read(kube, children, now),
+        apis=apis,
     )
     return Gathered(observed, frozenset(looked_at))
 
