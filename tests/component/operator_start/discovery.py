@@ -108,9 +108,11 @@ class Discovery:
             return response
         if request.path.endswith("/datastores/local"):
             return web.json_response(STORE)
-        items = {"datastores": [STORE], "namespaces": [SPACE]}.get(
-            request.path.rsplit("/", 1)[1], []
-        )
+        last = request.path.rsplit("/", 1)[1]
+        if last not in {kind.plural for kind in _KINDS}:
+            gone = {"kind": "Status", "code": 404, "reason": "NotFound", "message": f"no {last}"}
+            return web.json_response(gone, status=404)
+        items = {"datastores": [STORE], "namespaces": [SPACE]}.get(last, [])
         text = json.dumps(
             {
                 "kind": "List",

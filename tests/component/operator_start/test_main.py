@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+import click
 import kopf
+import kopf.cli
 import pytest
 from prometheus_client import generate_latest
 
 import forebay.main
+from forebay.errors import Forbidden, NotFound
 from forebay.handlers.changes import changed
 from forebay.handlers.environment import Environment
 from forebay.handlers.lifecycle import start, stop
 from forebay.handlers.options import BackOff, configure
 from forebay.handlers.process import Process
-from forebay.kube.port import OWN_KINDS, Ref
+from forebay.handlers.scope import served_namespaces
+from forebay.kube import resync
+from forebay.kube.port import API_VERSION, DATASTORE, OWN_KINDS
 from forebay.metrics import ReconcileMetrics
+from forebay.plan.types import Plan
+from forebay.reconcile import loop
 
 
 def handlers(part):
@@ -54,14 +61,40 @@ def test_kopf_only_listens_and_asks_the_server_for_our_children_alone():
     selectors = dict(settings.watching.label_selectors)
     assert set(selectors.values()) == {"app.kubernetes.io/managed-by=forebay"}
     assert len(selectors) == 5
+    assert settings.scanning.disabled, "that would need rights on namespaces and CRDs"
+    assert settings.watching.server_timeout < settings.watching.client_timeout
+    assert settings.queueing.worker_limit is None
+
+
+@pytest.mark.parametrize(
+    ("said", "served"),
+    [
+        (["--all-namespaces"], ()),
+        (["-n", "shop", "-n", "bank", "-n", "shop"], ("shop", "bank")),
+    ],
+)
+def test_the_namespaces_are_those_of_kopfs_command_line(monkeypatch, said, served):
+    seen = []
+    run = lambda **_: seen.append(served_namespaces())  # noqa: E731
+    monkeypatch.setattr("kopf._core.reactor.running.run", run)
+    kopf.cli.main(["run", *said, "-m", "forebay.main"], standalone_mode=False)
+    assert seen == [served]
+
+
+def test_a_pattern_of_namespaces_is_refused():
+    option = click.Option(["--namespace", "namespaces"], multiple=True)
+    command = click.Command("run", params=[option])
+    context = command.make_context("run", ["--namespace", "team-*"])
+    with context.scope(), pytest.raises(ValueError, match="team"):
+        served_namespaces()
 
 
 def test_back_offs_grow_are_spread_and_never_end():
     delays = list(itertools.islice(BackOff(), 1000))
-    assert all(0 < delay <= 30 for delay in delays)
+    assert all(0 < delay <= 15 for delay in delays)
     assert max(delays[:2]) <= 1
     assert len(set(delays)) > 900
-    assert delays[-1] >= 15
+    assert delays[-1] >= 7
 
 
 def test_the_environment_sets_images_and_numbers():
@@ -80,41 +113,85 @@ def test_a_number_that_is_none_is_named():
 
 
 class NoObjects:
-    """A port with nothing behind it."""
+    """A port with one DataStore behind it and nothing else."""
 
     def __init__(self) -> None:
-        self.asked: list[Ref] = []
+        self.listed: list[str] = []
         self.closed = 0
 
-    async def get(self, ref):
-        self.asked.append(ref)
+    async def pages(self, kind, _namespace, _labels):
+        self.listed.append(kind.kind)
+        yield [store()] if kind == DATASTORE else []
+
+    async def get(self, _ref):
+        return None
+
+    async def apis(self):
+        return frozenset()
 
     async def close(self) -> None:
         self.closed += 1
 
 
 def store():
-    meta = {"name": "shop", "namespace": "prod", "uid": "u"}
-    return {"apiVersion": "forebay.dev/v1alpha1", "kind": "DataStore", "metadata": meta}
+    meta = {"name": "shop", "namespace": "prod", "uid": "u", "resourceVersion": "3"}
+    spec = {"type": "embedded", "embedded": {}}
+    return {"apiVersion": API_VERSION, "kind": "DataStore", "metadata": meta, "spec": spec}
 
 
-async def test_a_change_that_kopf_hears_becomes_a_pass_over_the_object():
+def stand_in(monkeypatch):
+    """A plan of DataStores that only notes for what it was asked."""
+    seen = []
+    monkeypatch.setattr(
+        loop, "KINDS", {DATASTORE: lambda now, _: seen.append(now.object) or Plan()}
+    )
+    return seen
+
+
+async def test_a_change_that_kopf_hears_becomes_a_pass_over_the_object(monkeypatch):
+    seen = stand_in(monkeypatch)
     kube = NoObjects()
     process = Process(kube, Environment.read({"FOREBAY_METRICS_PORT": "0"}))  # type: ignore[arg-type]  # all it uses
     process.start()
+    await process.listed()
     await changed({"type": "ADDED", "object": store()}, kopf.Memo(process=process))
     async with asyncio.timeout(2):
         await process.reconciler.idle()
     await process.stop()
     await process.stop()
-    assert [(ref.namespace, ref.name) for ref in kube.asked] == [("prod", "shop")]
+    assert [obj["metadata"]["name"] for obj in seen] == ["shop"]
     assert kube.closed == 2
+
+
+async def test_nothing_is_decided_before_everything_was_listed(monkeypatch):
+    monkeypatch.setattr(resync, "_BACK_OFF", (0.01,))
+    seen = stand_in(monkeypatch)
+    kube, refusals = NoObjects(), [Forbidden(403, "Forbidden", "no"), NotFound(404, "", "no CRD")]
+
+    async def refused(kind, namespace, labels):
+        if kind.kind == "Pod" and refusals:
+            raise refusals.pop()
+        async for page in NoObjects.pages(kube, kind, namespace, labels):
+            yield page
+
+    kube.pages = refused  # type: ignore[method-assign]  # refuses twice
+    process = Process(kube, Environment.read({"FOREBAY_METRICS_PORT": "0"}))  # type: ignore[arg-type]  # all it uses
+    process.start()
+    process.heard("ADDED", store())
+    assert not seen
+    async with asyncio.timeout(2):
+        await process.listed()
+        await process.reconciler.idle()
+    await process.stop()
+    assert len(seen) == 1
+    assert refusals == []
 
 
 async def test_start_connects_and_stop_frees_what_start_made(monkeypatch):
     made = []
 
-    async def connected(environment):
+    async def connected(environment, namespaces):
+        assert namespaces == ()
         made.append(Process(NoObjects(), environment))  # type: ignore[arg-type]  # all it uses
         return made[0]
 

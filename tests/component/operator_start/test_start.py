@@ -32,7 +32,7 @@ async def test_the_operator_starts_reconciles_what_is_there_and_ends_when_it_is_
             said, _ = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 0, said.decode()
     kinds = [body["kind"] for _, _, body in api.written]
-    assert kinds[:3] == ["ConfigMap", "Job", "DataStore"]
+    assert kinds[:4] == ["PersistentVolumeClaim", "ConfigMap", "Job", "DataStore"]
     store = next(body for _, path, body in api.written if path.endswith("/status"))
     assert store["status"]["conditions"][0]["reason"] == "Progressing"
     assert "Traceback" not in said.decode()

@@ -10,14 +10,13 @@ from typing import Any
 
 import kopf
 
-from forebay.handlers.options import CHILDREN, group_of
-from forebay.kube.port import OWN_KINDS
+from forebay.handlers.options import WATCHED, group_of
 
 
 async def changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """Something about an object is new; what, is found out by looking at it."""
-    memo.process.heard(event["object"])
+    memo.process.heard(event["type"], event["object"])
 
 
-for _kind in (*OWN_KINDS, *CHILDREN):
+for _kind in WATCHED:
     kopf.on.event(*group_of(_kind), id=f"changed-{_kind.plural}")(changed)

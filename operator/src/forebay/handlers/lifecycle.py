@@ -10,6 +10,7 @@ import kopf
 from forebay.handlers.environment import Environment
 from forebay.handlers.options import configure
 from forebay.handlers.process import Process
+from forebay.handlers.scope import served_namespaces
 
 
 @kopf.on.login()
@@ -22,10 +23,11 @@ def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
 
 @kopf.on.startup()
 async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
-    """Sets kopf up and begins to reconcile."""
+    """Sets kopf up and begins to reconcile. kopf listens only after this: to a process that has read everything."""
     configure(settings)
-    memo.process = await Process.connected(Environment.read(os.environ))
+    memo.process = await Process.connected(Environment.read(os.environ), served_namespaces())
     memo.process.start()
+    await memo.process.listed()
 
 
 @kopf.on.cleanup()

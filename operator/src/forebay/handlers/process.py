@@ -14,8 +14,12 @@ import structlog
 from prometheus_client import start_http_server
 
 from forebay.handlers.environment import Environment
+from forebay.handlers.options import WATCHED
+from forebay.kube.cached import CachedKube, Source
 from forebay.kube.cluster import ClusterKube
-from forebay.kube.port import Kube, Obj
+from forebay.kube.port import Obj
+from forebay.kube.resync import Resync
+from forebay.manifests.labels import MODEL, OWNER_UID
 from forebay.metrics import ReconcileMetrics
 from forebay.reconcile.loop import Reconciler
 from forebay.reconcile.triggers import react
@@ -26,30 +30,47 @@ log = structlog.get_logger(__name__)
 class Process:
     """Made inside kopf's event loop, once."""
 
-    def __init__(self, kube: Kube, environment: Environment) -> None:
-        self._kube = kube
+    def __init__(
+        self, source: Source, environment: Environment, namespaces: tuple[str, ...] = ()
+    ) -> None:
+        self._kube = CachedKube(source, WATCHED, (OWNER_UID, MODEL), namespaces)
         self._metrics = ReconcileMetrics()
         self._port = environment.metrics_port
         self._server: tuple[Any, Any] | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self.reconciler = Reconciler(kube, environment.settings, watcher=self._metrics)
+        self.reconciler = Reconciler(self._kube, environment.settings, watcher=self._metrics)
+        self._resync = Resync(self._kube, lambda obj: react(self.reconciler, obj))
+        self._listed = asyncio.Event()
 
     @classmethod
-    async def connected(cls, environment: Environment) -> Self:
-        """With the API server that the pod or the kubeconfig names."""
-        return cls(await ClusterKube.connect(), environment)
+    async def connected(cls, environment: Environment, namespaces: tuple[str, ...] = ()) -> Self:
+        """With the API server that the pod or the kubeconfig names; () is all of its namespaces."""
+        return cls(await ClusterKube.connect(), environment, namespaces)
 
     def start(self) -> None:
         """Begins to work; returns at once."""
         if self._port:
             self._server = start_http_server(self._port, registry=self._metrics.registry)
-        for work in (self.reconciler.run(), self._metrics.watch_loop()):
+        for work in (self._work(), self._metrics.watch_loop()):
             task = asyncio.get_running_loop().create_task(work)
             task.add_done_callback(_ended)
             self._tasks.append(task)
 
-    def heard(self, obj: Obj) -> None:
-        """A change of an object of a watched kind: wakes whom it concerns."""
+    async def _work(self) -> None:
+        """Nothing is decided before everything was read once."""
+        await self._resync.first()
+        self._listed.set()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.reconciler.run())
+            group.create_task(self._resync.run())
+
+    async def listed(self) -> None:
+        """Returns when all that is there has been read."""
+        await self._listed.wait()
+
+    def heard(self, kind: str | None, obj: Obj) -> None:
+        """A watch's event about an object: remembers it and wakes whom it concerns."""
+        self._resync.hear(kind, obj)
         react(self.reconciler, obj)
 
     async def stop(self) -> None:

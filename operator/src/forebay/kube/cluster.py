@@ -22,7 +22,7 @@ from forebay.kube.discovery import Discovery
 from forebay.kube.port import EVENT, FIELD_MANAGER, Kind, Obj, Ref, WatchEvent
 
 Objects = list[Obj]
-_PAGE = 500  # objects of one answer to a list
+_PAGE = 200  # objects of one answer to a list: of pods that is 2 MiB of text
 _SERVERS_OWN = ("managedFields", "creationTimestamp", "generation", "selfLink")
 
 

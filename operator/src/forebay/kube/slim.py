@@ -25,7 +25,7 @@ _META = (
     "ownerReferences",
 )
 _KUBECTL = "kubectl.kubernetes.io/last-applied-configuration"
-_JOB_SPEC = ("suspend", "parallelism", "completions", "completionMode")
+_JOB_SPEC = ("suspend", "parallelism", "completions", "completionMode", "backoffLimit")
 _POD_SPEC = ("nodeName",)
 _POD_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", "startTime")
 _DIGEST = 16  # hexadecimal digits
