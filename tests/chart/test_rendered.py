@@ -41,7 +41,15 @@ def test_the_default_values_are_the_operators_own_defaults():
     read = Environment.read(given).settings
     own = Settings()
     same = ("train_image", "serve_image", "workers", "claim", "claim_size", "storage_class")
-    same += ("pull_policy", "pull_secrets", "probe_interval", "plane", "state_dir")
+    same += (
+        "gpu_runtime_class",
+        "gpu_shared_resource",
+        "pull_policy",
+        "pull_secrets",
+        "probe_interval",
+        "plane",
+        "state_dir",
+    )
     assert {n: getattr(read, n) for n in same} == {n: getattr(own, n) for n in same}
     assert read.progress_url.startswith("https://forebay-progress.forebay.svc")
 

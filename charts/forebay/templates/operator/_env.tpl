@@ -25,6 +25,10 @@
   value: {{ .Values.storage.size | quote }}
 - name: FOREBAY_STORAGE_CLASS
   value: {{ .Values.storage.storageClass | quote }}
+- name: FOREBAY_GPU_RUNTIME_CLASS
+  value: {{ .Values.accelerators.runtimeClass | quote }}
+- name: FOREBAY_GPU_SHARED_RESOURCE
+  value: {{ .Values.accelerators.sharedResource | quote }}
 - name: FOREBAY_PROGRESS_URL
   {{- if include "forebay.progress" . }}
   value: {{ printf "https://%s-progress.%s.svc" (include "forebay.fullname" .) .Release.Namespace | quote }}
