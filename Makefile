@@ -32,9 +32,10 @@ fix: setup ## what a tool can mend by itself
 	ruff check --fix -q . ; ruff format -q .
 	$(MAKE) generate
 
-generate: setup ## CRDs, the chart's copies and the reference docs, from the types
+generate: setup ## CRDs, the chart's copies, the reference docs and Argo CD's test data, from the code
 	python -m forebay.api.crdgen
 	python -m forebay.cli.docs
+	python -m tests.component.gitops.files
 	python scripts/chart_docs.py
 
 chart: setup ## what Helm makes of the chart, into tests/chart/rendered/, after a change of a template

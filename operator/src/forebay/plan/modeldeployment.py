@@ -262,7 +262,7 @@ def _canary(observed: Observed, rollout: Rollout, digest: str) -> dict[str, Any]
         "version": rollout.wished,
         "weight": 0,
         "ready": look(observed, rollout.wished).ready,
-        "reason": rollout.reason,
+        "reason": str(rollout.reason),
         "digest": digest,
     }
 

@@ -10,7 +10,7 @@ from forebay.kube.port import DATASTORE, Obj, Ref
 from forebay.manifests.labels import is_paused
 from forebay.manifests.stage_document import store_names
 from forebay.plan import optional, retention
-from forebay.plan.conditions import READY, WARNING, Conditions, condition, is_true
+from forebay.plan.conditions import READY, RECONCILING, WARNING, Conditions, condition, is_true
 from forebay.plan.times import stamp
 from forebay.plan.trigger import SCHEDULE
 
@@ -97,7 +97,8 @@ def _summary(draft: Draft, conditions: Conditions) -> None:
     pipeline = draft.observed.object
     good, why, text = _last_result(draft)
     if is_paused(pipeline):
-        conditions.reconciling(Reason.ReconcilePaused, Reason.ReconcilePaused.sentence, ready=good)
+        conditions.set(READY, good, Reason.ReconcilePaused, Reason.ReconcilePaused.sentence)
+        conditions.set(RECONCILING, False, Reason.ReconcilePaused)
     elif draft.problem is not None:
         conditions.stalled(*draft.problem)
     elif draft.active or draft.create:
