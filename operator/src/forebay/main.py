@@ -1,10 +1,14 @@
 """The operator's entry point: `kopf run -m forebay.main --all-namespaces` (or `--namespace NAME`).
 
-Importing it registers the handlers; kopf calls them. It must not be imported by anything else.
+Importing it registers the handlers, which kopf calls, and sets up the log. It must not be imported by anything else.
 """
 
 from __future__ import annotations
 
-from forebay.handlers import changes, lifecycle
+import os
+
+from forebay.handlers import changes, lifecycle, logs
 
 __all__ = ["changes", "lifecycle"]
+
+logs.take_over(os.environ)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from forebay.settings import Settings
 
-METRICS_PORT = 8080
+METRICS_PORT, HEALTH_PORT, PROGRESS_PORT = 8080, 8081, 8443
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,11 @@ class Environment:
     """What the chart may set, each with its default in Settings."""
 
     settings: Settings
-    metrics_port: int  # 0: no metrics
+    metrics_port: int = METRICS_PORT  # 0: no metrics
+    health_port: int = 0  # 0: no answers to a kubelet; its own default holds in a pod only
+    progress_port: int = PROGRESS_PORT  # used when settings.progress_url is set
+    namespace: str = ""  # of the operator's pod; "" where it is none
+    name: str = "forebay"  # what its own objects are called after
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Environment:
@@ -39,7 +43,16 @@ class Environment:
             ),
             probe_interval=_number(environ, "FOREBAY_PROBE_SECONDS", int(default.probe_interval)),
         )
-        return cls(settings, _number(environ, "FOREBAY_METRICS_PORT", METRICS_PORT))
+        namespace = environ.get("FOREBAY_NAMESPACE", "")
+        health_port = HEALTH_PORT if namespace else 0
+        return cls(
+            settings,
+            metrics_port=_number(environ, "FOREBAY_METRICS_PORT", METRICS_PORT),
+            health_port=_number(environ, "FOREBAY_HEALTH_PORT", health_port),
+            progress_port=_number(environ, "FOREBAY_PROGRESS_PORT", PROGRESS_PORT),
+            namespace=namespace,
+            name=environ.get("FOREBAY_NAME") or cls.name,
+        )
 
 
 def _number(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import AsyncExitStack
 from typing import Any, Self
 
 import structlog
@@ -15,6 +16,7 @@ from prometheus_client import start_http_server
 
 from forebay.handlers.environment import Environment
 from forebay.handlers.options import WATCHED
+from forebay.handlers.vital import Vital
 from forebay.kube.cached import CachedKube, Source
 from forebay.kube.cluster import ClusterKube
 from forebay.kube.port import Obj
@@ -38,6 +40,7 @@ class Process:
         self._port = environment.metrics_port
         self._server: tuple[Any, Any] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._vital = Vital(self._kube, environment, namespaces)
         self.reconciler = Reconciler(self._kube, environment.settings, watcher=self._metrics)
         self._resync = Resync(self._kube, lambda obj: react(self.reconciler, obj))
         self._listed = asyncio.Event()
@@ -51,10 +54,18 @@ class Process:
         """Begins to work; returns at once."""
         if self._port:
             self._server = start_http_server(self._port, registry=self._metrics.registry)
-        for work in (self._work(), self._metrics.watch_loop()):
+        for work in (self._serve(), self._work(), self._metrics.watch_loop()):
             task = asyncio.get_running_loop().create_task(work)
             task.add_done_callback(_ended)
             self._tasks.append(task)
+
+    async def _serve(self) -> None:
+        """Answers on our own ports until it is cancelled."""
+        async with AsyncExitStack() as open_:
+            for site in self._vital.site(self._tasks, self._listed.is_set):
+                open_.push_async_callback(site.stop)
+                await site.start()
+            await asyncio.get_running_loop().create_future()
 
     async def _work(self) -> None:
         """Nothing is decided before everything was read once."""
@@ -63,6 +74,7 @@ class Process:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.reconciler.run())
             group.create_task(self._resync.run())
+            group.create_task(self._vital.run())
 
     async def listed(self) -> None:
         """Returns when all that is there has been read."""
@@ -70,6 +82,8 @@ class Process:
 
     def heard(self, kind: str | None, obj: Obj) -> None:
         """A watch's event about an object: remembers it and wakes whom it concerns."""
+        if self._vital.hears(obj):
+            return
         self._resync.hear(kind, obj)
         react(self.reconciler, obj)
 

@@ -22,7 +22,7 @@ from forebay.errors import AlreadyExists, Cause, Conflict, Invalid, NotFound
 from forebay.kube import ssa
 from forebay.kube.managed import owners, set_owners
 from forebay.kube.objects import ObjectTable
-from forebay.kube.port import EVENT, FIELD_MANAGER, KINDS, OWN_KINDS, Kind, Obj, Ref, WatchEvent
+from forebay.kube.port import EVENT, FIELD_MANAGER, KINDS, OWN_KINDS, Kind, Obj, Objects, Ref, WatchEvent
 
 POLL_SECONDS = 0.1  # how often a watch looks for changes of other processes
 Propagation = Literal["Background", "Foreground", "Orphan"]
@@ -164,7 +164,7 @@ class EmbeddedKube:
         lines = path.read_text(errors="replace").splitlines(keepends=True)
         return "".join(lines if tail is None else lines[-tail:] if tail else [])
 
-    async def notices(self, namespace: str, uid: str) -> list[Obj]:
+    async def notices(self, namespace: str, uid: str) -> Objects:
         """See Kube."""
         told = self._table.all_of(EVENT, namespace)
         return [event for event in told if event["involvedObject"].get("uid") == uid]

@@ -13,6 +13,8 @@ from typing import Any, Literal, Protocol
 Obj = dict[str, Any]
 """A Kubernetes object: apiVersion, kind, metadata, and the rest."""
 
+Objects = list[Obj]
+
 FIELD_MANAGER = "forebay"
 GROUP = "forebay.dev"
 API_VERSION = "forebay.dev/v1alpha1"
@@ -164,7 +166,7 @@ class Kube(Protocol):
     async def logs(self, pod: Ref, *, tail: int | None = None) -> str:
         """The log text of a pod's container, the last `tail` lines of it; "" when there is none."""
 
-    async def notices(self, namespace: str, uid: str) -> list[Obj]:
+    async def notices(self, namespace: str, uid: str) -> Objects:
         """Events of the core API about the object of this uid, in no order. Never cached."""
 
     async def apis(self) -> frozenset[str]:
