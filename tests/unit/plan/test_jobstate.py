@@ -30,7 +30,7 @@ def job(kind=None, reason="", **status):
         (job(), [pod("Pending")], "Pending", "Pending"),
         (job(), [pod()], "Running", "Running"),
         (job(), [pod("Succeeded")], "Running", "Running"),
-        (job(), [over(75), pod("Pending", "q", "2026-01-31T12:01:00Z")], "Running", "Retrying"),
+        (job(), [over(75), pod("Pending", "q", "2026-01-31T12:01:00Z")], "Running", "ExitCode"),
         (job("Suspended"), [], "Pending", "Queued"),
         (job("Failed", "DeadlineExceeded"), [pod()], "Failed", "DeadlineExceeded"),
         (job("Failed", "BackoffLimitExceeded"), [], "Failed", "BackoffLimitExceeded"),

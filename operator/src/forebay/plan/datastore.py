@@ -16,7 +16,7 @@ from forebay.kube.port import Obj, Ref
 from forebay.manifests.claim import claim_object, claim_of, claim_ref
 from forebay.manifests.labels import is_paused
 from forebay.manifests.probe_job import DEADLINE, probe_config_map, probe_job, probe_key, probe_name
-from forebay.plan import jobstate
+from forebay.plan import jobstate, refusal
 from forebay.plan.announce import changes
 from forebay.plan.conditions import READY, WARNING, Conditions, condition, is_true
 from forebay.plan.jobstate import JobState
@@ -35,7 +35,16 @@ _CLEAN_UP = (
     1.0  # seconds until a recorded Job is taken away, should its own status write not wake us
 )
 _ABOUT_CREDENTIALS = frozenset({Reason.StoreAuthFailed, Reason.SecretMissing})
-_ABOUT_PODS = frozenset({Reason.Unschedulable, Reason.ImagePullFailed, Reason.ReferenceMissing})
+_ABOUT_PODS = frozenset(
+    {
+        Reason.Unschedulable,
+        Reason.QuotaPending,
+        Reason.Forbidden,
+        Reason.ImagePullFailed,
+        Reason.ReferenceMissing,
+        Reason.SecretMissing,
+    }
+)
 _ABOUT_SPEC = frozenset({Reason.FieldNotSupportedInMode, Reason.InvalidSpec})
 
 
@@ -90,13 +99,15 @@ def _with_job(
     """Reads the probe's Job; takes it away once its result is in the status."""
     store = observed.object
     status = store.get("status") or {}
-    state = jobstate.read(job, _pods(observed, job), observed.log_tail)
+    pods = _pods(observed, job)
+    state = jobstate.read(job, pods, observed.log_tail, observed.notices)
     if state.phase in ("Pending", "Running"):
         if status.get("probeKey") != key:
             held = state.message + _unbound_claim(observed, settings, state.message)
             _unknown(conditions, state.reason, held or "the store is being probed")
         create = _missing_claim(observed, settings)
-        return _written(observed, conditions, {}, create=create, delete=stale)
+        again = refusal.look_again(job, pods, observed.now)
+        return _written(observed, conditions, {}, create=create, delete=stale, requeue_after=again)
     ended = state.completion or job["metadata"]["creationTimestamp"]
     if status.get("probeKey") == key and status.get("lastProbeTime") == ended:
         done = (*stale, Ref.of(job), *_config_map(observed, job["metadata"]["name"]))

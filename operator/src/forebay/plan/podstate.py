@@ -6,15 +6,28 @@ Kubernetes makes of the exit code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from forebay.api.reasons import Reason
 from forebay.kube.port import Obj
-from forebay_workloads.contract import EXIT_PREEMPTED, Result
+from forebay.manifests.labels import annotations_of
+from forebay.manifests.nodes import INDEX
+from forebay_workloads.contract import EXIT_PEER, EXIT_PREEMPTED, Result
 
-_PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+_PULL = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 
 
@@ -34,6 +47,22 @@ def newest(pods: Iterable[Obj]) -> list[Obj]:
     return sorted(pods, key=key, reverse=True)
 
 
+def index(pod: Obj) -> int:
+    """Which of a Job's pods it is; 0 for the only one. The pod of index 0 has the stage's result."""
+    return int(annotations_of(pod).get(INDEX, 0))
+
+
+def attempts(pods: Iterable[Obj]) -> int:
+    """How often the stage was begun: pods that work together are one attempt."""
+    return max(Counter(index(pod) for pod in pods).values(), default=0)
+
+
+def failures(pods: Sequence[Obj], log_tail: Mapping[str, str]) -> list[Ended]:
+    """How pods failed, in their order. That of a pod which only followed another is told last of all."""
+    ends = [e for p in pods if (e := ended(p, log_tail)) and e.code != 0]
+    return [e for e in ends if e.code != EXIT_PEER] or ends
+
+
 def phase(pod: Obj) -> str:
     """Pending, Running, Succeeded, Failed or Unknown."""
     return str((pod.get("status") or {}).get("phase", "Pending"))
@@ -43,7 +72,8 @@ def waiting(pod: Obj) -> tuple[str, str] | None:
     """Reason and message of a pod that cannot start; None when nothing is known to stand in its way."""
     for entry in (pod.get("status") or {}).get("conditions") or []:
         if entry.get("type") == "PodScheduled" and entry.get("status") == "False":
-            return Reason.Unschedulable, entry.get("message", "")
+            gated = entry.get("reason") == "SchedulingGated"
+            return Reason.Queued if gated else Reason.Unschedulable, entry.get("message", "")
     for entry in _containers(pod):
         held = (entry.get("state") or {}).get("waiting") or {}
         word, text = held.get("reason", ""), held.get("message", "")
@@ -53,6 +83,20 @@ def waiting(pod: Obj) -> tuple[str, str] | None:
             missing = Reason.SecretMissing if "secret" in text.lower() else Reason.ReferenceMissing
             return missing, text
     return None
+
+
+def is_disrupted(pod: Obj) -> bool:
+    """Whether the pod was ended by what happened to its node: no failure of its own."""
+    return any(
+        c.get("type") == "DisruptionTarget" and c.get("status") == "True"
+        for c in (pod.get("status") or {}).get("conditions") or []
+    )
+
+
+def counts(pod: Obj) -> bool:
+    """Whether a failed pod counts against its Job's back-off limit."""
+    over = ended(pod, {})
+    return not is_disrupted(pod) and (over is None or over.code != EXIT_PEER)
 
 
 def ended(pod: Obj, log_tail: Mapping[str, str]) -> Ended | None:

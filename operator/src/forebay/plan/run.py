@@ -8,16 +8,27 @@ again; a finished run never starts anything.
 from __future__ import annotations
 
 from forebay.api.reasons import Reason
-from forebay.kube.port import JOB, Ref
-from forebay.manifests.job import job_name
+from forebay.kube.port import JOB_SET, Ref
 from forebay.manifests.labels import is_paused
-from forebay.plan import deadline, deploystage, jobstate, results, retention, runstatus, stages
+from forebay.plan import (
+    deadline,
+    deploystage,
+    jobstate,
+    podstate,
+    refusal,
+    results,
+    retention,
+    runstatus,
+    stages,
+)
 from forebay.plan.rundraft import SHORT, Draft
 from forebay.plan.runview import RunView
 from forebay.plan.stages import StageRecord
 from forebay.plan.start import start
 from forebay.plan.types import Observed, Plan
 from forebay.settings import Settings
+
+_UNWATCHED = 5.0  # seconds between two looks at what no watch tells of
 
 
 def plan(observed: Observed, settings: Settings) -> Plan:
@@ -60,7 +71,7 @@ def _unfinished_jobs(view: RunView, names: tuple[str, ...]) -> tuple[Ref, ...]:
     for name in names:
         job = view.job(name)
         if job is not None and jobstate.read(job, (), {}).phase not in ("Succeeded", "Failed"):
-            found.append(Ref(JOB, view.namespace, job_name(view.run, name)))
+            found.append(Ref.of(job))
     return tuple(found)
 
 
@@ -99,10 +110,13 @@ def _step(draft: Draft, record: StageRecord) -> None:
         start(draft, record)
         return
     pods = draft.view.pods(record.name)
-    state = jobstate.read(job, pods, draft.view.observed.log_tail)
+    observed = draft.view.observed
+    state = jobstate.read(job, pods, observed.log_tail, observed.notices)
     draft.start = draft.start or state.start
     record = draft.update(
-        record, start=record.start or state.start, attempts=len(pods) or record.attempts
+        record,
+        start=record.start or state.start,
+        attempts=podstate.attempts(pods) or record.attempts,
     )
     if state.phase == "Succeeded":
         results.finish(draft, record, state)
@@ -116,7 +130,8 @@ def _step(draft: Draft, record: StageRecord) -> None:
             counts=counts,
         )
     else:
-        retrying = state.reason == Reason.Retrying
-        draft.wait(
-            record, stages.RETRYING if retrying else state.phase, state.reason, state.message
-        )
+        how = stages.RETRYING if state.retrying else state.phase
+        draft.wait(record, how, state.reason, state.message)
+        draft.soon(refusal.look_again(job, pods, observed.now) or draft.requeue)
+        if job["kind"] == JOB_SET.kind:
+            draft.soon(_UNWATCHED)
