@@ -17,3 +17,4 @@ compile serve.txt workloads/pyproject.toml --extra serve
 compile train.txt workloads/pyproject.toml requirements/torch-needs.in --extra train
 compile dev.txt pyproject.toml requirements/torch-needs.in requirements/bootstrap.in --group dev
 compile bootstrap.txt requirements/bootstrap.in
+compile build.txt requirements/build.in
