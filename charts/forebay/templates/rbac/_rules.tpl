@@ -36,7 +36,7 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
   verbs: [list, watch, create, patch, delete]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
-  verbs: [list, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 # Stages and probes.
 - apiGroups: [batch]
   resources: [jobs]
@@ -63,16 +63,16 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
 # does no harm, and the operator need not be installed anew when it comes.
 - apiGroups: [keda.sh]
   resources: [scaledobjects, triggerauthentications]
-  verbs: [list, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
-  verbs: [list, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [resource.k8s.io]
   resources: [resourceclaimtemplates]
-  verbs: [list, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [jobset.x-k8s.io]
   resources: [jobsets]
-  verbs: [list, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 {{- end -}}
 
 {{- define "forebay.rules.secrets" -}}
