@@ -68,7 +68,7 @@ def test_F14_objects_deleted_without_an_operator_go_at_once(kubectl, api, operat
     first_run(api, project)
     operator.scale(0)
     try:
-        kubectl("delete", "nsp,ds", "--all", "-n", project, "--timeout=20s")
+        kubectl("delete", "nsp,dst", "--all", "-n", project, "--timeout=20s")
         until(lambda: not api.list("pipelineruns", project), 30, "the run goes with its pipeline")
         until(lambda: not api.list("jobs", project), 30, "and its Jobs")
     finally:

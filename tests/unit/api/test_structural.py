@@ -195,7 +195,7 @@ def test_messages_of_rules_are_one_line_and_not_too_long():
 def test_a_crd_names_its_kind_as_the_design_says(info):
     made = crd(info)
     names, version = made["spec"]["names"], made["spec"]["versions"][0]
-    short = {"datastores": "ds", "nosqlpipelines": "nsp", "pipelineruns": "nsr"}
+    short = {"datastores": "dst", "nosqlpipelines": "nsp", "pipelineruns": "nsr"}
     short |= {"modelversions": "mv", "modeldeployments": "md"}
     assert names["shortNames"] == [short[names["plural"]]]
     assert names["categories"] == ["forebay"]

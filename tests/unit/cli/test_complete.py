@@ -31,8 +31,8 @@ def folder(tmp_path):
     [
         ("forebay de", ["describe", "delete"]),
         ("forebay get nosql", ["nosqlpipelines"]),
-        ("forebay get ds ", ["local", "other"]),
-        ("forebay describe ds o", ["other"]),
+        ("forebay get dst ", ["local", "other"]),
+        ("forebay describe dst o", ["other"]),
         ("forebay logs movies", ["movies-11111111", "movies"]),
         ("forebay logs movies --stage pre", ["preprocess", "predict"]),
         ("forebay get nonsense ", []),
@@ -43,7 +43,7 @@ def test_the_shell_is_offered(folder, line, words):
 
 
 def test_a_state_that_is_not_there_offers_no_names(tmp_path):
-    assert offered(tmp_path / "none", "forebay get ds ") == []
+    assert offered(tmp_path / "none", "forebay get dst ") == []
     assert not (tmp_path / "none").exists()
 
 

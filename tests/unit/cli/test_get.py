@@ -113,9 +113,9 @@ def test_several_namespaces_get_a_column():
 
 def test_get_prints_objects_as_they_are(tmp_path):
     s.seed(tmp_path, s.store(), s.pipeline())
-    listed = json.loads(s.invoke("get", "ds,nsp", "--state", tmp_path, "-o", "json").stdout)
+    listed = json.loads(s.invoke("get", "dst,nsp", "--state", tmp_path, "-o", "json").stdout)
     assert [item["kind"] for item in listed["items"]] == ["DataStore", "NoSQLPipeline"]
-    one = yaml.safe_load(s.invoke("get", "ds/local", "--state", tmp_path, "-o", "yaml").stdout)
+    one = yaml.safe_load(s.invoke("get", "dst/local", "--state", tmp_path, "-o", "yaml").stdout)
     assert one["metadata"]["name"] == "local"
     assert "managedFields" not in one["metadata"]
 
@@ -149,9 +149,9 @@ def test_an_empty_listing_is_no_error(tmp_path):
         (["logs", "nothing"], 1, 'Error: pipelineruns "nothing" not found'),
         (["report", "movies"], 1, "Error: pipeline 'movies' has no run yet"),
         (["events", "--for", "nsr"], 2, "write KIND/NAME"),
-        (["delete", "ds"], 2, "delete needs KIND and NAME"),
-        (["delete", "ds", "nothing"], 1, 'datastores "nothing" not found'),
-        (["delete", "ds", "-f", "x.yaml"], 2, "not both"),
+        (["delete", "dst"], 2, "delete needs KIND and NAME"),
+        (["delete", "dst", "nothing"], 1, 'datastores "nothing" not found'),
+        (["delete", "dst", "-f", "x.yaml"], 2, "not both"),
     ],
 )
 def test_a_mistake_is_one_clear_line(tmp_path, arguments, code, message):

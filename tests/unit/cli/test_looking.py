@@ -105,7 +105,7 @@ def test_a_report_that_is_not_there_is_explained(tmp_path, status, said):
 
 def test_delete_removes_an_object_by_name(tmp_path):
     s.seed(tmp_path, s.store(), s.store("other"))
-    result = s.invoke("delete", "ds", "other", "--state", tmp_path)
+    result = s.invoke("delete", "dst", "other", "--state", tmp_path)
     assert result.stdout == 'datastore.forebay.dev "other" deleted\n'
     assert [o["metadata"]["name"] for o in s.stored(tmp_path, DATASTORE)] == ["local"]
 

@@ -32,7 +32,7 @@ def test_several_kinds_are_named_at_once():
 
 @pytest.mark.parametrize("word", ["secret", "versions", ""])
 def test_a_word_that_is_no_kind_is_refused_with_those_that_are(word):
-    with pytest.raises(UsageError, match=r"known are forebay, datastores \(ds\)"):
+    with pytest.raises(UsageError, match=r"known are forebay, datastores \(dst\)"):
         kinds.resolve(word)
 
 

@@ -95,7 +95,7 @@ _INFOS = (
     KindInfo(
         DataStore,
         "datastores",
-        "ds",
+        "dst",  # ds are DaemonSets: kubectl takes theirs
         (
             READY,
             Column("TYPE", ".spec.type"),

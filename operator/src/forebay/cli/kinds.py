@@ -24,7 +24,7 @@ from forebay.kube.port import (
 )
 
 SHORT_NAMES: Mapping[Kind, str] = {
-    DATASTORE: "ds",
+    DATASTORE: "dst",
     PIPELINE: "nsp",
     RUN: "nsr",
     MODEL_VERSION: "mv",
