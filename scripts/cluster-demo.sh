@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # The example of `make demo` on a real cluster, with the same YAML: install by Helm, data onto a claim, kubectl apply,
 # follow, predict through the Service. Called by `make cluster-demo`; may be called again and again.
-#   CLUSTER_DIR    state folder of `make cluster`, whose cluster is used (default .cluster)
-#   DEMO_USER      user of the data set who gets recommendations (default 42)
-#   DEMO_TIMEOUT   seconds that the pipeline may take (default 900)
+#   CLUSTER_DIR     state folder of `make cluster`, whose cluster is used (default .cluster)
+#   DEMO_NAMESPACE  where the example lives (default demo)
+#   DEMO_OPERATOR   `there` leaves out the installation: an operator that serves this namespace runs already
+#   DEMO_USER       user of the data set who gets recommendations (default 42)
+#   DEMO_TIMEOUT    seconds that the pipeline may take (default 900)
 # Each step says how long it took. Nothing is removed at the end; the last lines say how to.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-state="${CLUSTER_DIR:-.cluster}" namespace=demo example=examples/recommendation
+state="${CLUSTER_DIR:-.cluster}" namespace="${DEMO_NAMESPACE:-demo}" example=examples/recommendation
 export KUBECONFIG="$state/kubeconfig"
 die() { echo "cluster-demo: $*" >&2; exit 1; }
 step() { echo; echo "== $* ($SECONDS s)"; }
@@ -18,6 +20,16 @@ explain() {
   die "$*; the tables above say why, docs/reasons.md what to do"
 }
 
+install() {
+  local images=() part
+  for part in image:operator pods.trainImage:train pods.serveImage:serve; do
+    images+=(--set "${part%%:*}.repository=localhost/forebay/${part##*:}" --set "${part%%:*}.tag=dev")
+  done
+  "$HELM" upgrade --install forebay charts/forebay --namespace forebay --create-namespace "${images[@]}" --wait --timeout 3m > /dev/null ||
+    { kubectl get pods,events --namespace forebay >&2; die "the operator did not become ready"; }
+  kubectl get deployments --namespace forebay
+}
+
 [ -r "$KUBECONFIG" ] || die "there is no cluster: run make cluster first ($KUBECONFIG does not exist)"
 KUBECTL="$(command -v kubectl || python -m harness.tools kubectl)" HELM="$(command -v helm || python -m harness.tools helm)"
 export KUBECTL
@@ -25,14 +37,10 @@ kubectl() { "$KUBECTL" "$@"; }
 demo() { "$KUBECTL" --namespace "$namespace" "$@"; }
 kubectl get --raw /readyz > /dev/null || die "the cluster does not answer: run make cluster again"
 
-step "the operator, by Helm"
-images=()
-for part in image:operator pods.trainImage:train pods.serveImage:serve; do
-  images+=(--set "${part%%:*}.repository=localhost/forebay/${part##*:}" --set "${part%%:*}.tag=dev")
-done
-"$HELM" upgrade --install forebay charts/forebay --namespace forebay --create-namespace "${images[@]}" --wait --timeout 3m > /dev/null ||
-  { kubectl get pods,events --namespace forebay >&2; die "the operator did not become ready"; }
-kubectl get deployments --namespace forebay
+if [ "${DEMO_OPERATOR:-}" != there ]; then
+  step "the operator, by Helm"
+  install
+fi
 
 step "a namespace whose pods must keep the restricted Pod Security Standard"
 kubectl create namespace "$namespace" --dry-run=client -o yaml | kubectl apply -f - > /dev/null
