@@ -1,0 +1,57 @@
+"""The addresses and files of the bare cluster: the one place that says where what is. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+NODE = "node1"
+DOMAIN = "cluster.local"
+HOST = "10.250.0.1"  # the machine as pods see it; a bridge of ours has it
+HOST_DEVICE, POD_DEVICE = "forebay-host", "forebay-pods"
+PODS, SERVICES = "10.244.0.0/24", "10.96.0.0/16"
+API_SERVICE = "10.96.0.1"  # the first address of SERVICES: the Service `kubernetes`
+API_PORT, ETCD_PORT, ETCD_PEER_PORT = 6443, 2379, 2380
+PAUSE_IMAGE = "localhost/pause:1"
+VOLUMES = 200  # PersistentVolumes that are made in advance
+VOLUME_SIZE = "20Gi"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The state folder of one cluster."""
+
+    root: Path
+
+    def folder(self, *parts: str) -> Path:
+        """A folder below the state folder; made when it is missing."""
+        path = self.root.joinpath(*parts)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's."""
+        return self.root / "kubeconfig"
+
+    @property
+    def socket(self) -> Path:
+        """containerd's; Unix allows 107 characters."""
+        return self.root / "containerd.sock"
+
+    def certificate(self, name: str) -> Path:
+        """The certificate of `name`; its key lies beside it."""
+        return self.folder("pki") / f"{name}.crt"
+
+    def key(self, name: str) -> Path:
+        """The key of `name`."""
+        return self.folder("pki") / f"{name}.key"
+
+    def log(self, name: str) -> Path:
+        """What a process said."""
+        return self.folder("log") / f"{name}.log"
+
+    @property
+    def audit(self) -> Path:
+        """One JSON object for each request to the API server."""
+        return self.log("audit")

@@ -1,0 +1,3 @@
+module forebay.dev/harness/pause
+
+go 1.24
