@@ -9,6 +9,7 @@ import pytest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.last]
 ACCOUNT = "system:serviceaccount:forebay:forebay"
+CREATED = 201
 EVERYBODY = ("selfsubjectaccessreviews", "selfsubjectrulesreviews")  # granted to all accounts
 
 
@@ -25,7 +26,13 @@ def called(audit_log):
                 continue
             name = "/".join(filter(None, (ref["resource"], ref.get("subresource"))))
             if name not in EVERYBODY:
-                found.add((ref.get("apiGroup", ""), name, entry["verb"]))
+                group, code = (
+                    ref.get("apiGroup", ""),
+                    (entry.get("responseStatus") or {}).get("code"),
+                )
+                found.add((group, name, entry["verb"]))
+                if (entry["verb"], code) == ("patch", CREATED):  # an apply of what was not there
+                    found.add((group, name, "create"))
     return found
 
 
