@@ -38,7 +38,8 @@ class Recorder:
     """A Context that keeps everything in memory; `stop_after` should_stop calls it asks to stop."""
 
     def __init__(self, *, stop_after: int | None = None, resume=None):
-        self.seed, self.threads = 0, 1
+        self.seed, self.threads, self.device = 0, 1, "cpu"
+        self.rank, self.world = 0, 1
         self.reports: list[tuple[int, dict]] = []
         self.saved = None
         self._resume = resume
@@ -51,6 +52,12 @@ class Recorder:
     def checkpoint(self, state, meta, *, force=False):
         if force or self._stop_after is None:
             self.saved = ({k: np.array(v) for k, v in state.items()}, dict(meta))
+
+    def agree(self, value):
+        return value
+
+    def all_reduce(self, array):
+        pass
 
     def restore(self):
         return self._resume

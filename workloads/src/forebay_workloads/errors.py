@@ -3,7 +3,8 @@
     StageError            reason, exit code
     ├── ConfigError       78: the spec is wrong (ReferenceMissing, SchemaMismatch, FieldNotSupportedInMode …)
     ├── DataError         65: the data is wrong (EmptyDataset, SchemaMismatch, NonFiniteLoss, DigestMismatch …)
-    └── RetryableError    75: a dependency is down (StoreUnreachable, StoreThrottled …)
+    ├── RetryableError    75: a dependency is down (StoreUnreachable, StoreThrottled …)
+    └── PeerLost          76: another process of the same training is gone; this one did nothing wrong
 
 `reason` is one of the API's reason words (docs/reference, forebay.api.reasons); the message names what
 is wrong, where (file, row, column, field path) and what would cure it. No secret may be in it.
@@ -11,7 +12,7 @@ is wrong, where (file, row, column, field path) and what would cure it. No secre
 
 from __future__ import annotations
 
-from forebay_workloads.contract import EXIT_CONFIG, EXIT_DATA, EXIT_RETRY
+from forebay_workloads.contract import EXIT_CONFIG, EXIT_DATA, EXIT_PEER, EXIT_RETRY
 
 MESSAGE_LIMIT = 1024  # characters; conditions and events carry messages, they are no logs
 
@@ -45,6 +46,12 @@ class RetryableError(StageError):
     """Something this stage depends on is down or busy; worth a retry with back-off."""
 
     exit_code = EXIT_RETRY
+
+
+class PeerLost(StageError):  # noqa: N818 - an outcome, like Preempted
+    """Another process of the same training is gone: all begin again together. Counted for nobody."""
+
+    exit_code = EXIT_PEER
 
 
 def cut(error: BaseException, limit: int = 256) -> str:

@@ -42,10 +42,24 @@ class Data:
 
 
 class Context(Protocol):
-    """What a recipe may ask of the stage that runs it."""
+    """What a recipe may ask of the stage that runs it.
+
+    A training may be shared by `world` processes, of which this one is `rank`; all are given the same data.
+    A recipe that can do that says `distributed = True` and takes its part of every batch; another is
+    never run in more than one. What follows from a sum over all is then the same everywhere.
+    """
 
     seed: int
     threads: int
+    rank: int  # 0 … world - 1; what rank 0 returns is the model
+    world: int
+    device: str  # "cpu", or torch's name of an accelerator
+
+    def all_reduce(self, array: Any) -> None:
+        """Sums a torch tensor or a writable numpy array over all processes, in place. All call it alike."""
+
+    def agree(self, value: Any) -> Any:
+        """Rank 0's value, of JSON values, in every process. All call it alike."""
 
     def report(self, epoch: int, epochs: int, metrics: Mapping[str, float]) -> None:
         """Called at the end of an epoch: progress, the curve of the report and the log line."""
@@ -57,7 +71,7 @@ class Context(Protocol):
         """The newest whole resume point of this run, or None. Resuming must give the same final weights."""
 
     def should_stop(self) -> bool:
-        """True after SIGTERM: call `checkpoint(force=True)` and raise `Preempted`."""
+        """True after SIGTERM: call `checkpoint(force=True)` and raise `Preempted`. All processes call it alike."""
 
 
 class Preempted(Exception):  # noqa: N818 - an outcome, not an error

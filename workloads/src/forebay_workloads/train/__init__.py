@@ -3,6 +3,9 @@
 It finds the recipe (`train.algorithm`, or `train.entrypoint`: `package.module:attribute` of an object with
 the functions of recipes/base.py) and gives it the data and a Context. It knows nothing of how a recipe learns.
 A stage that was killed goes on from the newest checkpoint and ends in the same model.
+
+With `train.nodes` above 1 every pod runs this. They meet (group.py), read the same data, compute their part of every
+batch, and the one of rank 0 alone writes. A pod that comes when all is written has nothing to do.
 """
 
 from __future__ import annotations
@@ -17,13 +20,16 @@ from forebay_workloads import recipes
 from forebay_workloads.contract import Progress, Result
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.features.declaration import duration
-from forebay_workloads.recipes.base import Data, Model
+from forebay_workloads.recipes.base import Data, Model, Recipe
 from forebay_workloads.stage import Stage
 from forebay_workloads.train.checkpoint import Checkpoints
 from forebay_workloads.train.context import StageContext, cores
+from forebay_workloads.train.device import chosen
+from forebay_workloads.train.group import Group, join
 from forebay_workloads.train.source import training_data
 from forebay_workloads.train.weights import save_model
 
+RESULTS = "results/train.json"
 LIBRARIES = ("forebay-workloads", "numpy", "pyarrow", "torch", "scikit-learn", "tensorflow")
 
 
@@ -31,37 +37,66 @@ def run(stage: Stage) -> Result:
     """Trains; keeps the model under `model/` and writes `results/train.json`.
 
     Raises:
-        ConfigError: FieldNotSupportedInMode (algorithm, runtime, params, nodes), ReferenceMissing.
+        ConfigError: FieldNotSupportedInMode (algorithm, runtime, params, nodes), ReferenceMissing,
+            GpuUnavailable.
         DataError: EmptyDataset, SchemaMismatch, NonFiniteLoss.
+        PeerLost: another pod of this training is gone.
         Preempted: after SIGTERM, with a checkpoint.
     """
     block: Mapping[str, Any] = stage.doc.spec.get("train") or {}
-    if int(block.get("nodes") or 1) > 1:
-        raise ConfigError(
-            "FieldNotSupportedInMode", "train.nodes: this version trains in one pod; leave it out"
-        )
-    started = time.monotonic()
     recipe = recipes.find(block)
+    nodes = int(block.get("nodes") or 1)
+    if nodes > 1 and not getattr(recipe, "distributed", False):
+        raise ConfigError(
+            "FieldNotSupportedInMode", f"train.nodes: {recipe.name} trains in one pod; leave it out"
+        )
+    device = chosen(block, recipe.runtime, stage.log)
+    if nodes > 1 and (done := stage.workspace.read_json(RESULTS)) is not None:
+        return Result(rows=done["rows"], metrics=done["metrics"])
+    group = join(device, stage.stopping.is_set, stage.log)
+    if group.world != nodes:
+        raise ConfigError(
+            "FieldNotSupportedInMode",
+            f"train.nodes is {nodes}, but this process was started as one of {group.world}",
+        )
+    result = _trained(stage, block, recipe, _context(stage, block, device, group), group)
+    group.close()
+    return result
+
+
+def _trained(
+    stage: Stage, block: Mapping[str, Any], recipe: Recipe, context: StageContext, group: Group
+) -> Result:
+    """Fits; rank 0 keeps the model and has the result."""
+    started = time.monotonic()
     params = {str(name): str(value) for name, value in (block.get("params") or {}).items()}
-    data = training_data(stage)
-    context = _context(stage, block)
+    data = _data(stage, group)
     stage.log(f"train {recipe.name} on {data.train.rows:,} rows")
     model = recipe.fit(data, params, context)
+    if group.rank:
+        return Result()
     save_model(stage.workspace, model)
     seconds = round(time.monotonic() - started, 3)
     document = _document(block, model, data, context, {**params, **model.meta.get("params", {})})
-    stage.workspace.write_json("results/train.json", {**document, "seconds": seconds})
+    stage.workspace.write_json(RESULTS, {**document, "seconds": seconds})
     stage.progress(Progress("train", percent=100, metrics=dict(model.metrics)))
     stage.log(f"train: best epoch {document['best_epoch']}, {seconds} s")
     return Result(rows=document["rows"], metrics=dict(model.metrics))
 
 
-def _context(stage: Stage, block: Mapping[str, Any]) -> StageContext:
+def _data(stage: Stage, group: Group) -> Data:
+    """The data; what rank 0 has to copy first, the others find copied."""
+    data = training_data(stage) if group.rank == 0 else None
+    group.agree(True)
+    return data or training_data(stage)
+
+
+def _context(stage: Stage, block: Mapping[str, Any], device: str, group: Group) -> StageContext:
     policy = block.get("checkpoint") or {}
     micros = duration(policy.get("interval", "1m"), "train.checkpoint.interval").micros
     resume = policy.get("resume", "LastCheckpoint") != "Never"
     checkpoints = Checkpoints(stage.workspace, micros / 1e6, resume=resume, log=stage.log)
-    return StageContext(stage, checkpoints, seed=0, threads=cores())
+    return StageContext(stage, checkpoints, seed=0, threads=cores(), device=device, group=group)
 
 
 def _document(
@@ -83,6 +118,8 @@ def _document(
         "rows": {name: one.rows for name, one in sets.items() if one is not None},
         "digests": {name: one.digest for name, one in sets.items() if one is not None},
         "threads": context.threads,
+        "nodes": context.world,
+        "device": context.device,
         "versions": _versions(),
     }
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from forebay_workloads.contract import Progress
+from forebay_workloads.errors import RetryableError
 from forebay_workloads.recipes.base import Arrays
 from forebay_workloads.stage import Stage
 from forebay_workloads.train.checkpoint import Checkpoints
+from forebay_workloads.train.device import CPU
+from forebay_workloads.train.group import Alone, Group
 
 LOG_SECONDS = 0.5  # least time between two lines of the log, but for the first and last epoch
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
@@ -28,11 +31,16 @@ class StageContext:
         *,
         seed: int,
         threads: int,
+        device: str = CPU,
+        group: Group | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stage, self._checkpoints, self._clock = stage, checkpoints, clock
         self.seed = seed
         self.threads = threads
+        self.device = device
+        self._group = group or Alone()
+        self.rank, self.world = self._group.rank, self._group.world
         self.curve: list[dict[str, Any]] = []
         self.resumed_from: int | None = None  # the last epoch of the checkpoint
         self._started = clock()
@@ -44,6 +52,8 @@ class StageContext:
         self.curve = [one for one in self.curve if one["epoch"] < epoch]
         self.curve.append({"epoch": epoch, "metrics": dict(metrics)})
         self._done += 1
+        if self.rank:
+            return
         now = self._clock()
         eta = (now - self._started) / self._done * (epochs - epoch)
         self._stage.progress(
@@ -63,12 +73,15 @@ class StageContext:
 
     def checkpoint(self, state: Arrays, meta: Mapping[str, Any], *, force: bool = False) -> None:
         """Keeps a resume point when one is due, or always with `force`."""
-        if force or self._checkpoints.due():
+        if self.rank == 0 and (force or self._checkpoints.due()):
             self._checkpoints.save(state, {"recipe": dict(meta), "curve": self.curve})
 
     def restore(self) -> tuple[Arrays, Mapping[str, Any]] | None:
         """The newest whole resume point of this run, or None."""
         found = self._checkpoints.load()
+        mine = found[1] if found else None
+        if self._group.agree(mine) != mine:
+            raise RetryableError("PeerLost", "the pods of this training read different checkpoints")
         if found is None:
             return None
         arrays, meta = found
@@ -80,8 +93,16 @@ class StageContext:
         return arrays, meta["recipe"]
 
     def should_stop(self) -> bool:
-        """True after SIGTERM."""
-        return self._stage.stopping.is_set()
+        """True after SIGTERM of any process."""
+        return self._group.any(self._stage.stopping.is_set())
+
+    def all_reduce(self, array: Any) -> None:
+        """Sums over all processes, in place."""
+        self._group.all_reduce(array)
+
+    def agree(self, value: Any) -> Any:
+        """Rank 0's value in every process."""
+        return self._group.agree(value)
 
 
 def cores() -> int:

@@ -3,11 +3,12 @@
 For each user in turn the best vector for fixed item vectors is solved exactly, then each item's; an item that a
 user did not touch counts as 0 with the small weight `alpha`. Regularisation grows with a row's weight. The
 only randomness is the start, so a checkpoint is the weights and the number of epochs. Called by the recipe.
+Of several processes each solves some of the rows; all get the same vectors that one process would.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,14 @@ class Implicit:
         measure: Measure,
     ) -> None:
         self._params, self._context, self._measure = params, context, measure
+        self._device = context.device
         self._by_user = _grouped(train.users, train.items, shape[0])
         self._by_item = _grouped(train.items, train.users, shape[1])
         random = torch.Generator().manual_seed(params.seed)
         scale = 0.1 / params.factors**0.5
         self._weights = [
-            torch.randn(rows, params.factors, generator=random) * scale for rows in shape
+            (torch.randn(rows, params.factors, generator=random) * scale).to(self._device)
+            for rows in shape
         ]
         self._best = list(self._weights)
         self.course = Course("ndcg_at_10", params.patience)
@@ -57,30 +60,43 @@ class Implicit:
             self._weights = [users, self._solve(self._by_item, users, mark)]
             loss = self._loss()
             check_finite(loss, len(self.course.curve) + 1, CURE)
-            metrics = {"loss": loss, **self._measure(*self.folded(self._weights))}
+            metrics = {"loss": loss, **self._measured()}
             if self.course.note(metrics):
                 self._best = list(self._weights)
             self._context.report(len(self.course.curve), self._params.epochs, metrics)
             self._save(mark)
         return self.folded(self._best)
 
+    def _measured(self) -> Mapping[str, float]:
+        """Rank 0 looks, and all go by what it saw."""
+        found = None if self._context.rank else dict(self._measure(*self.folded(self._weights)))
+        metrics: Mapping[str, float] = self._context.agree(found)
+        return metrics
+
     def _solve(self, touches: Touches, other: torch.Tensor, mark: str) -> torch.Tensor:
-        """float32[n, d]: for each row the least-squares vector, given the other side's."""
+        """float32[n, d]: for each row the least-squares vector, given the other side's.
+
+        Blocks of rows go round the processes; what others solve is zero here until all are summed.
+        """
+        rank, world = self._context.rank, self._context.world
         alpha, width = self._params.alpha, other.shape[1]
         everything = alpha * (other.T @ other)
-        identity = torch.eye(width)
+        identity = torch.eye(width, device=self._device)
         counts = np.diff(touches[0])
-        solved = torch.zeros(len(counts), width)
-        for rows, numbers, mask in _padded(touches, width):
-            if self._context.should_stop():
+        solved = torch.zeros(len(counts), width, device=self._device)
+        for block, (rows, numbers, mask) in enumerate(_padded(touches, width)):
+            if block % world == 0 and self._context.should_stop():
                 self._save(mark, force=True)  # the weights of the last whole epoch
                 raise Preempted
-            gathered = other[numbers] * mask[:, :, None]
-            weight = torch.from_numpy(counts[rows]) + alpha * len(other)
+            if block % world != rank:
+                continue
+            gathered = other[numbers.to(self._device)] * mask.to(self._device)[:, :, None]
+            weight = torch.from_numpy(counts[rows]).to(self._device) + alpha * len(other)
             ridge = (self._params.l2 * weight).to(torch.float32)[:, None, None] * identity
             left = torch.bmm(gathered.transpose(1, 2), gathered) + everything + ridge
             right = gathered.sum(dim=1)
-            solved[torch.from_numpy(rows)] = torch.linalg.solve(left, right)
+            solved[torch.from_numpy(rows).to(self._device)] = torch.linalg.solve(left, right)
+        self._context.all_reduce(solved)
         return solved
 
     def _loss(self) -> float:
@@ -91,22 +107,21 @@ class Implicit:
         owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         for at in range(0, len(items), step):
             rows = slice(at, at + step)
-            score = (
-                users[torch.from_numpy(owner[rows])] * items_[torch.from_numpy(items[rows])]
-            ).sum(dim=1)
+            left, right = (torch.from_numpy(one[rows]).to(self._device) for one in (owner, items))
+            score = (users[left] * items_[right]).sum(dim=1)
             total += float((1 - score).square().sum())
         return total / len(items)
 
     def folded(self, weights: list[torch.Tensor]) -> tuple[Matrix, Matrix]:
         """users[U+1, d], items[I+1, d]; last rows, of zeros, for unknown ids."""
         users, items = (
-            np.vstack([w.numpy(), np.zeros((1, w.shape[1]), np.float32)]) for w in weights
+            np.vstack([w.cpu().numpy(), np.zeros((1, w.shape[1]), np.float32)]) for w in weights
         )
         return users, items
 
     def _save(self, mark: str, *, force: bool = False) -> None:
-        state = {name: w.numpy() for name, w in zip(NAMES, self._weights, strict=True)}
-        state |= {f"best.{n}": w.numpy() for n, w in zip(NAMES, self._best, strict=True)}
+        state = {name: w.cpu().numpy() for name, w in zip(NAMES, self._weights, strict=True)}
+        state |= {f"best.{n}": w.cpu().numpy() for n, w in zip(NAMES, self._best, strict=True)}
         self._context.checkpoint(state, {"mark": mark, **self.course.to_meta()}, force=force)
 
     def _resume(self, mark: str) -> None:
@@ -114,11 +129,14 @@ class Implicit:
         if found is None or found[1].get("mark") != mark:
             return
         state, meta = found
-        self._weights = [torch.from_numpy(np.array(state[name])) for name in NAMES]
-        self._best = [torch.from_numpy(np.array(state[f"best.{name}"])) for name in NAMES]
+        self._weights = [self._tensor(state[name]) for name in NAMES]
+        self._best = [self._tensor(state[f"best.{name}"]) for name in NAMES]
         self.course = Course(
             "ndcg_at_10", self._params.patience, list(meta["curve"]), meta["best_epoch"]
         )
+
+    def _tensor(self, array: np.ndarray[Any, Any]) -> torch.Tensor:
+        return torch.from_numpy(np.array(array)).to(self._device)
 
 
 def _grouped(rows: np.ndarray[Any, Any], others: np.ndarray[Any, Any], count: int) -> Touches:

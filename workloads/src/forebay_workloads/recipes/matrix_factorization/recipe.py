@@ -46,6 +46,7 @@ class MatrixFactorization:
 
     name: ClassVar[str] = NAME
     runtime: ClassVar[str] = "pytorch"
+    distributed: ClassVar[bool] = True  # several processes compute parts of each step
 
     def fit(self, data: Data, params: Mapping[str, str], context: Context) -> Model:
         """Trains on `data.train`; see params.py. Pairs of all data sets count as seen, only train's are learned.
