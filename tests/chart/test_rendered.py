@@ -1,5 +1,7 @@
 """What Helm makes of the chart, as committed below rendered/. Needs no helm; that they are Helm's is tested in e2e."""
 
+from pathlib import Path
+
 import pytest
 from scripts.chart_render import RENDERED, SNAPSHOTS
 
@@ -20,6 +22,18 @@ def environment(objects):
     return {entry["name"]: entry.get("value") for entry in container["env"]}
 
 
+class Asked(dict):
+    """An environment that remembers what was asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def get(self, key, default=None):
+        self.names.add(key)
+        return default
+
+
 def arguments(objects):
     return o.one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
 
@@ -34,6 +48,29 @@ def test_one_operator_at_a_time():
     deployment = o.one(CLUSTER, "Deployment")
     assert deployment["spec"]["replicas"] == 1
     assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_the_operator_reads_each_variable_that_the_chart_sets():
+    asked = Asked()
+    Environment.read(asked)
+    source = Path(__file__).parents[2] / "operator" / "src" / "forebay"
+    code = "".join(path.read_text() for path in source.rglob("*.py"))
+    unread = {name for name in environment(CLUSTER) if name not in asked.names and name not in code}
+    assert unread == set()
+    for_developers = {
+        "FOREBAY_STATE_DIR",
+        *(f"FOREBAY_{p}_PORT" for p in ("METRICS", "HEALTH", "PROGRESS")),
+    }
+    unset = {n for n in asked.names if n.startswith("FOREBAY_")} - set(environment(CLUSTER))
+    assert unset - for_developers == set()
+
+
+def test_the_pods_ports_are_those_that_the_operator_listens_on():
+    read = Environment.read({"FOREBAY_NAMESPACE": "forebay"})
+    (container,) = o.one(CLUSTER, "Deployment")["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    own = {"metrics": read.metrics_port, "health": read.health_port, "progress": read.progress_port}
+    assert ports == own
 
 
 def test_the_default_values_are_the_operators_own_defaults():

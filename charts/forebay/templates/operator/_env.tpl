@@ -7,10 +7,6 @@
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
-- name: FOREBAY_POD_NAME
-  valueFrom:
-    fieldRef:
-      fieldPath: metadata.name
 - name: FOREBAY_TRAIN_IMAGE
   value: {{ include "forebay.image" (dict "root" . "image" .Values.pods.trainImage "field" "pods.trainImage") | quote }}
 - name: FOREBAY_SERVE_IMAGE

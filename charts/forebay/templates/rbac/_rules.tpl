@@ -27,10 +27,10 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch, create, patch, delete]
-# What serves a model.
+# What serves a model, and by what pods that train together find each other.
 - apiGroups: [""]
   resources: [services]
-  verbs: [list, watch, create, patch]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, watch, create, patch, delete]
@@ -69,10 +69,10 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
   verbs: [get, list, create, patch, delete]
 - apiGroups: [resource.k8s.io]
   resources: [resourceclaimtemplates]
-  verbs: [get, list, create, patch, delete]
+  verbs: [get, create]
 - apiGroups: [jobset.x-k8s.io]
   resources: [jobsets]
-  verbs: [get, list, create, patch, delete]
+  verbs: [get, create, delete]
 {{- end -}}
 
 {{- define "forebay.rules.secrets" -}}
