@@ -22,6 +22,15 @@ demo: setup ## MovieLens from a file to a served model on this machine, no clust
 cluster-demo: setup ## the same on the cluster of `make cluster`: Helm, kubectl apply, a prediction through the Service
 	@bash scripts/cluster-demo.sh
 
+cluster: setup ## a Kubernetes cluster of this machine: kind where Docker is, else bare (Linux, root)
+	@python -m harness.cluster up
+
+cluster-down: setup ## ends that cluster and removes what it left
+	@python -m harness.cluster down
+
+e2e: cluster images ## every test that needs a real cluster
+	@bash scripts/e2e.sh
+
 test: setup ## every test that needs no cluster, with coverage of the pure parts
 	@bash scripts/test.sh
 

@@ -9,6 +9,7 @@ NODE = "node1"
 DOMAIN = "cluster.local"
 HOST = "10.250.0.1"  # the machine as pods see it; a bridge of ours has it
 HOST_DEVICE, POD_DEVICE = "forebay-host", "forebay-pods"
+POD_NETWORK = "forebay"
 PODS, SERVICES = "10.244.0.0/24", "10.96.0.0/16"
 API_SERVICE = "10.96.0.1"  # the first address of SERVICES: the Service `kubernetes`
 API_PORT, ETCD_PORT, ETCD_PEER_PORT = 6443, 2379, 2380

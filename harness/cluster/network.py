@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.cluster.layout import HOST, HOST_DEVICE, POD_DEVICE
+from harness.cluster.layout import HOST, HOST_DEVICE, POD_DEVICE, POD_NETWORK
 from harness.cluster.shell import attempt, run
 
 # Chains that kube-proxy, the kubelet and the CNI programs make.
 _CHAIN = re.compile(r"(KUBE|CNI)-")
+_RESULTS = Path("/var/lib/cni/results")  # of every CNI network of the machine, ours by its name
 _TABLES = ("nat", "filter", "mangle")
 
 
@@ -33,6 +35,8 @@ def down() -> None:
         attempt("ip", "link", "delete", device)
     for namespace in _namespaces():
         attempt("ip", "netns", "delete", namespace)
+    for result in _RESULTS.glob(f"{POD_NETWORK}-*"):
+        result.unlink()
     for name in ("iptables", "ip6tables"):
         for table in _TABLES:
             _clean(name, table)
@@ -75,10 +79,5 @@ def removals(saved: Iterable[str]) -> list[list[str]]:
             and not _CHAIN.match(line[3:])
             and re.search(r" -[jg] (KUBE|CNI)-", line)
         ):
-            jumps.append(["-D", *_words(line[3:])])
+            jumps.append(["-D", *shlex.split(line[3:])])
     return [*jumps, *(["-F", chain] for chain in ours), *(["-X", chain] for chain in ours)]
-
-
-def _words(rule: str) -> list[str]:
-    """The rule's words; a comment in quotes is one."""
-    return [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', rule)]

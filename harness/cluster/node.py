@@ -6,7 +6,16 @@ import json
 from typing import Any
 
 from harness.cluster.control import client
-from harness.cluster.layout import DOMAIN, HOST, NODE, PAUSE_IMAGE, POD_DEVICE, PODS, Layout
+from harness.cluster.layout import (
+    DOMAIN,
+    HOST,
+    NODE,
+    PAUSE_IMAGE,
+    POD_DEVICE,
+    POD_NETWORK,
+    PODS,
+    Layout,
+)
 
 CNI_PROGRAMS = "/usr/lib/cni"
 
@@ -63,7 +72,7 @@ def pod_network(layout: Layout) -> dict[str, Any]:
     }
     return {
         "cniVersion": "0.4.0",
-        "name": "forebay",
+        "name": POD_NETWORK,
         "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}],
     }
 

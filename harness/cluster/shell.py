@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+
+_NOT_FOUND = 127
 
 
 class CommandError(RuntimeError):
@@ -31,8 +34,9 @@ def attempt(
     env: Mapping[str, str] | None = None,
     timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
-    """The ended process, whatever its exit code."""
-    arguments: Sequence[str] = command
+    """The ended process, whatever its exit code; 127, as a shell has it, when there is no such program."""
+    if shutil.which(command[0]) is None:
+        return subprocess.CompletedProcess(command, _NOT_FOUND, "", f"{command[0]}: not found")
     return subprocess.run(
-        arguments, input=text, env=env, capture_output=True, text=True, timeout=timeout, check=False
+        command, input=text, env=env, capture_output=True, text=True, timeout=timeout, check=False
     )

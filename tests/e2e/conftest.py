@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from harness import tools
-from tests.e2e.kit import data, objects
+
+from tests.e2e.kit import data, images, objects
 from tests.e2e.kit.api import Api
 from tests.e2e.kit.kubectl import Kubectl
 from tests.e2e.kit.operator import Operator
@@ -111,4 +111,4 @@ def project(namespace: str, supplied: Callable[[str], None]) -> str:
 @pytest.fixture(scope="session")
 def user_image(operator: Operator, kubeconfig: Path) -> str:
     """The train image with a package of a user's own in it, as docs/pipelines.md describes it."""
-    return images.with_user_code(operator.train_image)
+    return images.with_user_code(operator.train_image, kubeconfig.parent)

@@ -42,7 +42,7 @@ def test_F23_an_image_that_cannot_be_pulled_is_named(kubectl, api, project):
 
 
 def test_F23_user_code_that_fails_is_told_with_its_last_lines(kubectl, api, project, user_image):
-    pipeline = objects.train_only(image=user_image, entrypoint="shop.broken:recipe")
+    pipeline = objects.train_only(image=user_image, entrypoint="shop.broken:Broken")
     del pipeline["spec"]["train"]["algorithm"]
     kubectl.apply([pipeline], project)
     record = reason_of(api, project, "train", "ExitCode")

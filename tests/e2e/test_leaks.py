@@ -11,7 +11,10 @@ from tests.e2e.kit.watching import finished, phase
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 CANARY = "canary-7Qm2xT9v"
-KINDS = "datastores,nosqlpipelines,pipelineruns,modelversions,modeldeployments,jobs,pods,configmaps,events,services,deployments,replicasets,endpointslices,pvc"
+KINDS = (
+        "datastores", "nosqlpipelines", "pipelineruns", "modelversions", "modeldeployments", "jobs", "pods",
+        "configmaps", "events", "services", "deployments", "replicasets", "endpointslices", "pvc",
+)  # fmt: skip
 
 
 def test_S05_no_password_is_found_outside_of_its_secret(kubectl, api, operator, project):
@@ -38,7 +41,7 @@ def test_S05_no_password_is_found_outside_of_its_secret(kubectl, api, operator, 
         "the store that is not there was probed",
     )
     texts = {
-        "objects": kubectl("get", KINDS, "-n", project, "-o", "json"),
+        "objects": kubectl("get", ",".join(KINDS), "-n", project, "-o", "json"),
         "operator's log": operator.logs(),
         "metrics": metrics(api, operator),
         "pods' logs": "\n".join(

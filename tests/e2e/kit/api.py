@@ -4,7 +4,7 @@ import json
 import subprocess
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, Self
 
 from tests.e2e.kit.kubectl import Kubectl
 
@@ -36,7 +36,7 @@ class Api:
     def __init__(self, kubectl: Kubectl) -> None:
         self._command = kubectl.command("proxy", "--port=0", "--accept-hosts=.*")
 
-    def __enter__(self) -> "Api":
+    def __enter__(self) -> Self:
         self._proxy = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
         assert self._proxy.stdout is not None
         said = self._proxy.stdout.readline()  # «Starting to serve on 127.0.0.1:43211»

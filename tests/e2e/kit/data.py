@@ -8,6 +8,12 @@ from tests.e2e.kit.waiting import until
 
 CLAIM = "forebay-data"
 _MOUNT = "/data"
+_WRITE = """
+import pathlib, sys
+path = pathlib.Path(sys.argv[1])
+path.parent.mkdir(exist_ok=True)
+path.write_text(sys.stdin.read())
+"""
 
 
 def ratings(users: int = 60, items: int = 30) -> str:
@@ -28,10 +34,9 @@ def put(kubectl: Kubectl, api: Api, namespace: str, image: str, path: str, text:
     )
     kubectl.apply([_loader(image)], namespace)
     kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/loader", "--timeout=60s")
-    program = "import sys, pathlib; p = pathlib.Path(sys.argv[1]); p.parent.mkdir(exist_ok=True); p.write_text(sys.stdin.read())"
     target = f"{_MOUNT}/{path}"
     kubectl(
-        "exec", "-i", "-n", namespace, "loader", "--", "python", "-c", program, target, text=text
+        "exec", "-i", "-n", namespace, "loader", "--", "python", "-c", _WRITE, target, text=text
     )
     kubectl("delete", "pod", "loader", "-n", namespace, "--grace-period=0", "--wait=false")
 

@@ -36,7 +36,12 @@ class Kubectl:
     ) -> "subprocess.CompletedProcess[str]":
         """The ended process, whatever its exit code."""
         return subprocess.run(
-            self.command(*args), input=text, capture_output=True, text=True, timeout=timeout
+            self.command(*args),
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
 
     def apply(self, objects: Sequence[Obj], namespace: str, *more: str) -> str:

@@ -43,7 +43,7 @@ class Operator:
     def _run(self, *args: str) -> None:
         kubeconfig = f"--kubeconfig={self._kubectl.kubeconfig}"
         command = [str(self._helm), *args, "-n", NAMESPACE, kubeconfig, "--wait", "--timeout=180s"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr
 
     def pods(self) -> list[Obj]:
