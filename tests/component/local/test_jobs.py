@@ -183,3 +183,38 @@ async def none(listing):
 async def at_least(listing, number):
     found = await listing
     return found if len(found) >= number else None
+
+
+async def test_an_indexed_job_runs_a_pod_for_each_index_and_ends_when_all_have(world, tmp_path):
+    code = f"import os; open({str(tmp_path)!r} + '/rank-' + os.environ['RANK'], 'w')"
+    path = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+    obj = job("a", code, completionMode="Indexed", completions=3, parallelism=3)
+    main = obj["spec"]["template"]["spec"]["containers"][0]
+    main["env"] = [{"name": "RANK", "valueFrom": {"fieldRef": {"fieldPath": path}}}]
+    async with world.running():
+        await world.apply(obj)
+        await world.condition("a", "Complete")
+        assert sorted(p.name for p in tmp_path.glob("rank-*")) == ["rank-0", "rank-1", "rank-2"]
+        names = sorted(pod["metadata"]["name"] for pod in await world.pods())
+        assert names == ["a-0-0", "a-1-0", "a-2-0"]
+        assert (await world.job("a"))["status"]["succeeded"] == 3
+
+
+async def test_only_the_index_that_failed_is_run_again(world, tmp_path):
+    code = (
+        'import os, sys; mark = f\'{os.environ["HERE"]}/{os.environ["RANK"]}\'; '
+        "again = os.path.exists(mark); open(mark, 'w'); "
+        "sys.exit(0 if again or os.environ['RANK'] == '0' else 1)"
+    )
+    path = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+    obj = job("a", code, completionMode="Indexed", completions=2, parallelism=2)
+    main = obj["spec"]["template"]["spec"]["containers"][0]
+    main["env"] = [
+        {"name": "RANK", "valueFrom": {"fieldRef": {"fieldPath": path}}},
+        {"name": "HERE", "value": str(tmp_path)},
+    ]
+    async with world.running():
+        await world.apply(obj)
+        await world.condition("a", "Complete")
+        names = sorted(pod["metadata"]["name"] for pod in await world.pods())
+        assert names == ["a-0-0", "a-1-0", "a-1-1"]

@@ -9,6 +9,7 @@ POLICY = {
     "rules": [
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [65, 78]}},
+        {"action": "Ignore", "onExitCodes": {"operator": "In", "values": [76]}},
     ]
 }
 
@@ -41,7 +42,13 @@ def pod(phase, code=None, ago=50, *, disrupted=False):
 
 RUNNING = pod("Running")
 GOOD = pod("Succeeded", 0)
+PAIR = {"completionMode": "Indexed", "completions": 2, "parallelism": 2}
 TARGET = {"type": "FailureTarget", "status": "True", "reason": "DeadlineExceeded", "message": ""}
+
+
+def at(index, one):
+    notes = {"batch.kubernetes.io/job-completion-index": str(index)}
+    return {**one, "metadata": {"name": f"train-{index}-0", "annotations": notes}}
 
 
 def bad(code=1, ago=50, **more):
@@ -65,6 +72,21 @@ def bad(code=1, ago=50, **more):
         (job(), [bad(78), RUNNING], "Failed", "PodFailurePolicy"),
         (job(backoffLimit=0), [bad(143, disrupted=True)] * 5, "Run", ""),
         (job(backoffLimit=0), [bad(65, disrupted=True)], "Run", ""),
+        (job(**PAIR), [], "Run", ""),
+        (job(**PAIR), [at(0, RUNNING)], "Run", ""),
+        (job(**PAIR), [at(0, RUNNING), at(1, RUNNING)], "Wait", ""),
+        (job(**PAIR), [at(0, GOOD)], "Run", ""),
+        (job(**PAIR), [at(1, GOOD), at(0, RUNNING)], "Wait", ""),
+        (job(**PAIR), [at(1, GOOD), at(0, GOOD)], "Complete", "CompletionsReached"),
+        (job(**PAIR), [at(0, RUNNING), at(1, bad())], "Run", ""),
+        (job(**PAIR), [at(0, RUNNING), at(1, bad(ago=0))], "Wait", ""),
+        (job(backoffLimit=0, **PAIR), [at(0, RUNNING), at(1, bad(76))], "Run", ""),
+        (
+            job(backoffLimit=0, **PAIR),
+            [at(0, RUNNING), at(1, bad())],
+            "Failed",
+            "BackoffLimitExceeded",
+        ),
         (job(activeDeadlineSeconds=99), [RUNNING], "Failed", "DeadlineExceeded"),
         (job(activeDeadlineSeconds=99), [GOOD], "Complete", "CompletionsReached"),
         (job(activeDeadlineSeconds=101), [RUNNING], "Wait", ""),

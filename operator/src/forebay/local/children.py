@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from forebay.kube.port import Obj
 from forebay.local.worker import FINALIZER
+from forebay.manifests.nodes import INDEX
 
 TEMPLATE_HASH = "pod-template-hash"
 
@@ -29,10 +30,11 @@ def _age(pod: Obj) -> tuple[str, int, str]:
     return pod["metadata"].get("creationTimestamp", ""), len(name), name
 
 
-def child_pod(owner: Obj, name: str) -> Obj:
-    """A Pod from the owner's template. It stays until its process is gone."""
+def child_pod(owner: Obj, name: str, index: int | None = None) -> Obj:
+    """A Pod from the owner's template, with its index of an Indexed Job. It stays until its process is gone."""
     template = copy.deepcopy(owner["spec"]["template"])
     meta = template.get("metadata") or {}
+    place = {} if index is None else {INDEX: str(index)}
     reference = {
         "apiVersion": owner["apiVersion"],
         "kind": owner["kind"],
@@ -46,8 +48,8 @@ def child_pod(owner: Obj, name: str) -> Obj:
         "metadata": {
             "name": name,
             "namespace": owner["metadata"]["namespace"],
-            "labels": {**(meta.get("labels") or {}), TEMPLATE_HASH: template_hash(owner)},
-            "annotations": meta.get("annotations") or {},
+            "labels": {**(meta.get("labels") or {}), **place, TEMPLATE_HASH: template_hash(owner)},
+            "annotations": {**(meta.get("annotations") or {}), **place},
             "ownerReferences": [reference],
             "finalizers": [FINALIZER],
         },

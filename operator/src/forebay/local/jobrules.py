@@ -1,6 +1,7 @@
 """What is to be done about a Job, from its spec, its status and its pods. Pure; called by jobs.py.
 
-The rules and their words are those of the Kubernetes Job controller, for one pod at a time.
+The rules and their words are those of the Kubernetes Job controller, for one pod at a time, or for one pod of
+each index of an Indexed Job.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Literal
 from forebay.kube.port import Obj
 from forebay.local import podstatus
 from forebay.local.backoff import FIRST, delay
+from forebay.manifests.nodes import INDEX
 from forebay.plan import times
 
 FAILURE_TARGET = "FailureTarget"  # the Job will fail as soon as its last process has ended
@@ -59,9 +61,30 @@ class JobView:
         return [pod for pod in self.failed if action(self.job, pod) != "Ignore"]
 
     @property
+    def is_indexed(self) -> bool:
+        """Whether its pods have each a part of the work."""
+        return self.spec.get("completionMode") == "Indexed"
+
+    @property
+    def indexes(self) -> range:
+        """The parts of its work; a Job that is not Indexed has one."""
+        return range(int(self.spec.get("completions") or 1) if self.is_indexed else 1)
+
+    @property
+    def done(self) -> set[int]:
+        """The parts that a pod did."""
+        return {index(pod) for pod in self.pods if podstatus.phase(pod) == "Succeeded"}
+
+    @property
     def succeeded(self) -> bool:
-        """Whether a pod did the Job's work."""
-        return any(podstatus.phase(pod) == "Succeeded" for pod in self.pods)
+        """Whether its work is done."""
+        return self.done >= set(self.indexes)
+
+    @property
+    def missing(self) -> list[int]:
+        """The parts at which nobody works and which are not done."""
+        busy = self.done | {index(pod) for pod in self.active}
+        return [number for number in self.indexes if number not in busy]
 
     @property
     def start(self) -> datetime:
@@ -131,7 +154,7 @@ def _too_late(view: JobView) -> Decision | None:
 
 
 def _busy(view: JobView) -> Decision | None:
-    return Decision("Wait", again=_time_left(view)) if view.active else None
+    return None if view.missing else Decision("Wait", again=_time_left(view))
 
 
 def _backing_off(view: JobView) -> Decision | None:
@@ -163,6 +186,11 @@ def seconds_to_live(job: Obj, now: datetime) -> float | None:
         return None
     end = _when(over["lastTransitionTime"]) + timedelta(seconds=int(ttl))
     return (end - now).total_seconds()
+
+
+def index(pod: Obj) -> int:
+    """Which part of an Indexed Job's work is the pod's."""
+    return int((pod["metadata"].get("annotations") or {}).get(INDEX, 0))
 
 
 def exit_code(pod: Obj) -> int | None:

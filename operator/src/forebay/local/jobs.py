@@ -23,7 +23,7 @@ MANAGER = "local-job-controller"
 
 
 class JobController(Controller):
-    """One pod at a time per Job; a pod that was disrupted does not count as a failure."""
+    """One pod at a time per Job, or per index of one; what its failure policy ignores is no failure."""
 
     kind = JOB
 
@@ -39,7 +39,8 @@ class JobController(Controller):
                 await self._kube.delete(Ref.of(pod), uid=pod["metadata"]["uid"])
         await self._say(view, decision)
         if decision.verdict == "Run":
-            await self._start(view)
+            for number in view.missing:
+                await self._start(view, number)
         return decision.again
 
     async def _expire(self, job: Obj, now: datetime) -> float | None:
@@ -49,13 +50,16 @@ class JobController(Controller):
             return None
         return left
 
-    async def _start(self, view: JobView) -> None:
+    async def _start(self, view: JobView, index: int) -> None:
         """One more pod, named by its number: a pass that is repeated creates no second one."""
         name = view.job["metadata"]["name"]
+        if view.is_indexed:
+            name = f"{name}-{index}"
         taken = {pod["metadata"]["name"] for pod in view.pods}
         number = next(n for n in range(len(taken) + 1) if f"{name}-{n}" not in taken)
+        pod = child_pod(view.job, f"{name}-{number}", index if view.is_indexed else None)
         try:
-            await self._kube.create(child_pod(view.job, f"{name}-{number}"), manager=MANAGER)
+            await self._kube.create(pod, manager=MANAGER)
         except AlreadyExists:
             self._woken.set()  # another pass, or another's pod of that name: look again
 
@@ -74,9 +78,9 @@ def _status(view: JobView, decision: Decision) -> Obj:
     stamp = times.stamp(view.now)
     before = view.job.get("status") or {}
     status: Obj = {
-        "active": len(view.active) + (decision.verdict == "Run"),
+        "active": len(view.active) + (len(view.missing) if decision.verdict == "Run" else 0),
         "failed": len(view.counted),
-        "succeeded": int(view.succeeded),
+        "succeeded": len(view.done),
     }
     if decision.verdict != "Suspended":
         resumed = condition(view.job, "Suspended") is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
 import socket
 import sys
@@ -23,6 +24,7 @@ PROGRESS = "progress.jsonl"
 HOST = "127.0.0.1"
 _LOG_END = 2048  # bytes of the log that stand in for a termination message
 _TMP = "/tmp"  # noqa: S108 - of the container
+_ANNOTATION = re.compile(r"metadata\.annotations\['([^']+)'\]")
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "TZ", "XDG_CACHE_HOME")
 
 
@@ -51,10 +53,13 @@ def _refuse_unsupported(pod: Obj) -> None:
     containers = pod["spec"]["containers"]
     if len(containers) != 1 or pod["spec"].get("initContainers"):
         raise VolumeError("the embedded plane runs pods of exactly one container")
-    named = [item["name"] for item in containers[0].get("env") or [] if "valueFrom" in item]
+    given = containers[0].get("env") or []
+    named = [item["name"] for item in given if "valueFrom" in item and _field(pod, item) is None]
     if named or containers[0].get("envFrom"):
         said = ", ".join(named) or "envFrom"
-        raise VolumeError(f"the embedded plane takes environment values as text only: {said}")
+        raise VolumeError(
+            f"the embedded plane takes environment values as text or from annotations only: {said}"
+        )
     kinds = ("startupProbe", "readinessProbe", "livenessProbe")
     for kind in kinds:
         probe = containers[0].get(kind)
@@ -136,10 +141,19 @@ def environment(pod: Obj, folder: Path, ports: Mapping[str, int]) -> dict[str, s
     if _inside(rootfs, _TMP).is_dir():
         env["TMPDIR"] = str(_inside(rootfs, _TMP))
     for item in pod["spec"]["containers"][0].get("env") or []:
-        env[item["name"]] = item.get("value", "")
+        taken = _field(pod, item) if "valueFrom" in item else item.get("value")
+        env[item["name"]] = taken or ""
     env[ROOT_ENV] = str(rootfs)
     env[PROGRESS_ENV] = str(folder / PROGRESS)
     return env | {f"FOREBAY_PORT_{name.upper()}": str(port) for name, port in ports.items()}
+
+
+def _field(pod: Obj, item: Mapping[str, Any]) -> str | None:
+    """The pod's annotation that an environment variable is taken from; None for what is none."""
+    path = (item["valueFrom"].get("fieldRef") or {}).get("fieldPath", "")
+    found = _ANNOTATION.fullmatch(path)
+    notes: Mapping[str, str] = pod["metadata"].get("annotations") or {}
+    return notes.get(found[1]) if found else None
 
 
 def working_folder(pod: Obj, folder: Path) -> Path:
