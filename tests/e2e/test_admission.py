@@ -12,6 +12,7 @@ from tests.e2e.kit.api import folder
 from tests.unit.api.test_rules import BROKEN, CHANGED, KEPT
 
 pytestmark = pytest.mark.e2e
+ROOT = "<nil>"  # the server cannot point a rule at metadata: the message names the field
 STANDARD = "in body should "  # the server's own words for a bound of the schema
 
 
@@ -34,8 +35,10 @@ def test_the_server_takes_every_object_that_keeps_all_rules(api, shared_namespac
 def test_the_server_names_field_and_cure_of_a_broken_rule(api, shared_namespace, case):
     obj, field, piece = BROKEN[case]
     found = refused(api, obj, shared_namespace)
-    assert field in found
-    assert piece in found[field] or STANDARD in found[field]
+    if ROOT in found:
+        assert field in found[ROOT]
+    said = found[ROOT if ROOT in found else field]
+    assert piece in said or STANDARD in said
 
 
 @pytest.mark.parametrize("case", CHANGED)
