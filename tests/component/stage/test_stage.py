@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from forebay_workloads import contract, main, progress
+from forebay_workloads import contract, main, progress, push
 from forebay_workloads.contract import Progress, Result, RunRef, StageDocument, StoreRef
 from forebay_workloads.errors import ConfigError, DataError, RetryableError
 from forebay_workloads.recipes.base import Preempted
@@ -198,7 +198,8 @@ def test_progress_that_nobody_takes_is_said_once_and_hurts_nothing(
 ):
     receiver.answer = 500
     monkeypatch.setenv(contract.PROGRESS_ENV, f"http://127.0.0.1:{receiver.server_port}/p")
-    monkeypatch.setattr(progress, "INTERVAL", 0.01)
+    monkeypatch.setattr(progress, "POST_INTERVAL", 0.01)
+    monkeypatch.setattr(push, "PAUSES", (0.0,))
     with Stage(document(root, "ingest")) as stage:
         for rows in range(3):
             stage.progress(Progress("ingest", rows=rows))

@@ -47,6 +47,8 @@ REQUESTS_IN_PROGRESS = "forebay_requests_in_progress"  # gauge of a serving pod;
 PROGRESS_ENV = (
     "FOREBAY_PROGRESS"  # a file path to append JSON lines to, or an http(s) URL to post them to
 )
+PROGRESS_TOKEN = "/etc/forebay/progress/token"  # noqa: S105 - sent with a post, where it is there
+PROGRESS_CA = "/etc/forebay/progress/ca.crt"  # the CA to trust for a post, where it is there
 ACCELERATOR_ENV = "FOREBAY_ACCELERATOR"  # vendor of the device that the pod asked for and must find
 
 # Training in several pods, by the names that torchrun gives its workers: code written for it finds itself here.

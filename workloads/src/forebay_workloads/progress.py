@@ -10,16 +10,17 @@ import http.client
 import os
 import threading
 import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from forebay_workloads.contract import PROGRESS_ENV, Progress
+from forebay_workloads.push import Poster
 
-INTERVAL = 0.2  # seconds between two sends; faster reports replace one another
-POST_TIMEOUT = 2.0  # seconds for one post
+INTERVAL = 0.2  # seconds between two lines of a file; faster reports replace one another
+POST_INTERVAL = 1.0  # seconds between two posts
 CLOSE_TIMEOUT = 3.0  # seconds that the end of a stage waits for the last report
 
+INDEX_ENV = "JOB_COMPLETION_INDEX"  # of pods that work together; the first one reports
 Send = Callable[[str], None]
 
 
@@ -33,25 +34,13 @@ def _append(path: Path) -> Send:
     return send
 
 
-def _post(url: str) -> Send:
-    # The address comes from the pod template, not from a user; urlopen is held to http(s) by `sender`.
-    def send(line: str) -> None:
-        request = urllib.request.Request(  # noqa: S310 - see above
-            url, data=line.encode(), headers={"Content-Type": "application/json"}, method="POST"
-        )
-        with urllib.request.urlopen(request, timeout=POST_TIMEOUT):  # noqa: S310 - see above
-            pass
-
-    return send
-
-
 def sender(target: str | None = None) -> Send | None:
-    """The way out that ``FOREBAY_PROGRESS`` names, or None when it names none."""
+    """The way out that ``FOREBAY_PROGRESS`` names, or None when it names none, or another pod speaks for us."""
     target = target if target is not None else os.environ.get(PROGRESS_ENV)
-    if not target:
+    if not target or os.environ.get(INDEX_ENV, "0") != "0":
         return None
     if urllib.parse.urlsplit(target).scheme in ("http", "https"):
-        return _post(target)
+        return Poster(target)
     return _append(Path(target))
 
 
@@ -64,6 +53,7 @@ class Reporter:
         self._newest: Progress | None = None
         self._wake = threading.Condition()
         self._closing = threading.Event()
+        self._interval = POST_INTERVAL if isinstance(send, Poster) else INTERVAL
         self._thread: threading.Thread | None = None
         self.failures = 0
 
@@ -96,14 +86,14 @@ class Reporter:
     def _run(self) -> None:
         while (progress := self._take()) is not None:
             self._deliver(progress)
-            self._closing.wait(INTERVAL)
+            self._closing.wait(self._interval)
 
     def _deliver(self, progress: Progress) -> None:
         if self._send is None:
             return
         try:
             self._send(progress.to_json())
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             self.failures += 1
             if self.failures == 1:
                 self._log(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 
 from aiohttp import web
 
+_UNHEARD = logging.getLogger(
+    f"{__name__}.unheard"
+)  # it would repeat what a bad request had in its headers
+_UNHEARD.disabled = True
 _BACKLOG = 128  # connections that wait for the loop
 _KEEP = 30.0  # seconds that an idle connection is kept
 _LEAVE = 1.0  # seconds that an answer in work has when we stop
@@ -20,6 +25,7 @@ class Site:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_UNHEARD,
             handle_signals=False,
             keepalive_timeout=_KEEP,
             shutdown_timeout=_LEAVE,

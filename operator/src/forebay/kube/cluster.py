@@ -162,6 +162,17 @@ class ClusterKube:
         page = await self._http.json("GET", _folder(EVENT, namespace), query=query)
         return list(page.get("items") or [])
 
+    async def review(self, token: str, audience: str) -> Obj:
+        """Whose token this is: the status of a TokenReview. It must be meant for `audience`."""
+        question = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, "audiences": [audience]},
+        }
+        path = "/apis/authentication.k8s.io/v1/tokenreviews"
+        answer = await self._http.json("POST", path, question)
+        return dict(answer.get("status") or {})
+
     async def apis(self) -> frozenset[str]:
         """Which optional APIs are installed; see the port."""
         return await self._discovery.apis()

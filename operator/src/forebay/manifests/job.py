@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from forebay.kube.port import Obj
+from forebay.manifests import progress
 from forebay.manifests.accelerator import limits, placed, required
 from forebay.manifests.configmap import config_map
 from forebay.manifests.labels import STAGE_NAME, child_meta
@@ -36,7 +37,8 @@ def stage_config_map(run: Obj, document: StageDocument, settings: Settings) -> O
     key = PurePosixPath(STAGE_FILE).name
     name = job_name(run, document.stage)
     labels = {STAGE_NAME: document.stage}
-    return config_map(run, name, {key: document.to_json()}, settings, labels=labels)
+    data = {key: document.to_json(), **progress.documents(settings)}
+    return config_map(run, name, data, settings, labels=labels)
 
 
 def stage_job(
@@ -90,20 +92,21 @@ def _pod(
     template = placed(block.get("podTemplate"), accelerator, settings)
     volume, mount = config_map_volume("stage", name, str(PurePosixPath(STAGE_FILE).parent))
     volumes, mounts = store_volumes(datastores, settings)
+    push = progress.push(name, settings)
     main = container(
         CONTAINER,
         block.get("image") or settings.train_image,
         ["forebay-stage"],
         template=template,
-        mounts=[mount, *mounts],
+        mounts=[mount, *mounts, *push.mounts],
         limits=limits(accelerator, settings),
-        env=required(accelerator, settings),
+        env=[*required(accelerator, settings), *push.env],
     )
     return pod_template(
         main,
         labels,
         template=template,
-        volumes=[volume, *volumes],
+        volumes=[volume, *volumes, *push.volumes],
         restart_policy="Never",
         grace_seconds=_GRACE,
     )

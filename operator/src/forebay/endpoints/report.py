@@ -1,0 +1,57 @@
+"""What a stage may say of its progress, read with suspicion: whoever holds the token may send anything. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from forebay_workloads.contract import Progress
+
+LIMIT = 16 * 1024  # bytes
+_COUNTS = ("rows", "total_rows", "epoch", "epochs")
+_NUMBERS = ("percent", "eta_seconds", "rows_per_second")
+_MOST = 2**53  # what every reader of JSON still counts exactly
+_METRICS = 64
+_NAME = re.compile(r"[A-Za-z0-9@][-_.@/A-Za-z0-9]{0,62}")
+
+
+def parse(body: bytes, stage: str) -> Progress:
+    """The progress of `stage`. Raises ValueError for anything else."""
+    try:
+        raw = json.loads(body, parse_constant=_refuse)
+    except RecursionError as deep:
+        raise ValueError("nested too deeply") from deep
+    if not isinstance(raw, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - the one error of this reader
+    if raw.get("step") != stage:
+        raise ValueError("speaks of another stage")
+    counts = {name: int(_number(raw[name])) for name in _COUNTS if raw.get(name) is not None}
+    numbers = {name: _number(raw[name]) for name in _NUMBERS if raw.get(name) is not None}
+    metrics = _metrics(raw.get("metrics") or {})
+    known: dict[str, Any] = {**counts, **numbers}
+    return Progress(step=stage, metrics=metrics, **known)
+
+
+def _refuse(word: str) -> float:
+    raise ValueError(f"{word} is no number")
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("not a number")  # noqa: TRY004 - as above
+    if not math.isfinite(value) or not 0 <= value <= _MOST:
+        raise ValueError("out of range")
+    return value
+
+
+def _metrics(raw: Any) -> Mapping[str, float]:
+    if not isinstance(raw, dict) or len(raw) > _METRICS:
+        raise ValueError("not a set of metrics")
+    for name, value in raw.items():
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        if not _NAME.fullmatch(name) or not good or not math.isfinite(value):
+            raise ValueError("not a metric")
+    return {name: float(value) for name, value in raw.items()}
