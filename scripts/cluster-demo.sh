@@ -6,6 +6,7 @@
 #   DEMO_OPERATOR   `there` leaves out the installation: an operator that serves this namespace runs already
 #   DEMO_USER       user of the data set who gets recommendations (default 42)
 #   DEMO_TIMEOUT    seconds that the pipeline may take (default 900)
+# Arguments go to `helm upgrade`, for example: scripts/cluster-demo.sh --set log.level=debug
 # Each step says how long it took. Nothing is removed at the end; the last lines say how to.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,8 +26,9 @@ install() {
   for part in image:operator pods.trainImage:train pods.serveImage:serve; do
     images+=(--set "${part%%:*}.repository=localhost/forebay/${part##*:}" --set "${part%%:*}.tag=dev")
   done
-  "$HELM" upgrade --install forebay charts/forebay --namespace forebay --create-namespace "${images[@]}" --wait --timeout 3m > /dev/null ||
-    { kubectl get pods,events --namespace forebay >&2; die "the operator did not become ready"; }
+  "$HELM" upgrade --install forebay charts/forebay --namespace forebay --create-namespace "${images[@]}" \
+    --wait --timeout 3m "$@" > /dev/null ||
+    { "$KUBECTL" get pods,events --namespace forebay >&2; die "the operator did not become ready"; }
   kubectl get deployments --namespace forebay
 }
 
@@ -37,15 +39,15 @@ kubectl() { "$KUBECTL" "$@"; }
 demo() { "$KUBECTL" --namespace "$namespace" "$@"; }
 kubectl get --raw /readyz > /dev/null || die "the cluster does not answer: run make cluster again"
 
-if [ "${DEMO_OPERATOR:-}" != there ]; then
-  step "the operator, by Helm"
-  install
-fi
-
 step "a namespace whose pods must keep the restricted Pod Security Standard"
 kubectl create namespace "$namespace" --dry-run=client -o yaml | kubectl apply -f - > /dev/null
 kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted --overwrite > /dev/null
 echo "$namespace"
+
+if [ "${DEMO_OPERATOR:-}" != there ]; then
+  step "the operator, by Helm"
+  install "$@"
+fi
 
 step "the data set, onto the claim forebay-data"
 forebay datasets fetch movielens-100k --to "$example/data"
