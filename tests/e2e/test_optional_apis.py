@@ -51,7 +51,8 @@ def installed(kubectl):
         arguments = [part for path in paths for part in ("-f", path)]
         kubectl("apply", "--server-side", *arguments)
         there.append(arguments)
-        kubectl("wait", "--for=condition=Established", *arguments, "--timeout=30s")
+        wait = ("wait", "--for=condition=Established", *arguments, "--timeout=5s")
+        until(lambda: kubectl.attempt(*wait).returncode == 0, 30, "the kinds are served")
 
     yield install
     for arguments in there:

@@ -124,10 +124,12 @@ async def test_without_autoscaling_the_number_is_ours_again(cluster):
 async def test_keda_that_is_gone_before_it_is_known_stops_nothing(cluster):
     await rounds(cluster)
     cluster.kube.really = frozenset()
-    await rounds(cluster, 1)
-    cluster.kube.installed = frozenset()
     await rounds(cluster, 2)
     assert len(await cluster.kube.list(HPA)) == 1
+    warning = next(
+        c for c in (await cluster.one(DEPLOYMENT))["status"]["conditions"] if c["type"] == "Warning"
+    )
+    assert warning["reason"] == "OptionalCRDMissing"
 
 
 async def test_of_what_users_made_we_write_the_status_only(cluster):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 KEDA = "github.com/kedacore/keda/v2@v2.21.0"
 GATEWAY_API = "sigs.k8s.io/gateway-api@v1.4.1"
-KUSTOMIZE_CONTROLLER = "github.com/fluxcd/kustomize-controller@v1.7.0"
+KUSTOMIZE_CONTROLLER = "github.com/fluxcd/kustomize-controller@v1.7.3"
 SOURCE_CONTROLLER = "github.com/fluxcd/source-controller@v1.7.0"
 HELM_CONTROLLER = "github.com/fluxcd/helm-controller@v1.4.0"
 ARGO_CD = "github.com/argoproj/argo-cd/v3@v3.2.0"

@@ -52,8 +52,7 @@ async def gather(
 ) -> Gathered:
     """Reads what a decision about `obj` needs. `extra` are names that a create found taken. Raises KubeError."""
     namespace, name = obj["metadata"].get("namespace", "default"), obj["metadata"]["name"]
-    apis = await kube.apis()
-    children = await _children(kube, obj, namespace, apis)
+    children, apis = await _children(kube, obj, namespace)
     related, looked_at = await _related(kube, obj, settings, extra)
     observed = Observed(
         object=obj,
@@ -68,18 +67,21 @@ async def gather(
     return Gathered(observed, frozenset(looked_at))
 
 
-async def _children(kube: Kube, obj: Obj, namespace: str, apis: frozenset[str]) -> list[Obj]:
+async def _children(kube: Kube, obj: Obj, namespace: str) -> tuple[list[Obj], frozenset[str]]:
+    """The children, and the optional APIs: what was there half a minute ago may be gone with its objects."""
     labels = {OWNER_UID: obj["metadata"]["uid"]}
+    apis = await kube.apis()
     found: list[Obj] = []
     for kind in CHILD_KINDS.get(kind_of(obj), ()):
         if kind in OPTIONAL_KINDS and kind.api not in apis:
             continue
         try:
             found.extend(await kube.list(kind, namespace, labels))
-        except NotFound:  # it was there half a minute ago; its objects went with it
+        except NotFound:
             if kind not in OPTIONAL_KINDS:
                 raise
-    return found
+            apis -= {kind.api}
+    return found, apis
 
 
 async def _related(
