@@ -16,7 +16,7 @@ import kubernetes.aio.client
 import kubernetes.aio.config
 
 from forebay.errors import Conflict, Invalid, NotFound
-from forebay.kube.cluster_http import Http, Query
+from forebay.kube.cluster_http import Http, Query, Told
 from forebay.kube.cluster_watch import Watch
 from forebay.kube.discovery import Discovery
 from forebay.kube.port import EVENT, FIELD_MANAGER, Kind, Obj, Ref, WatchEvent
@@ -29,13 +29,13 @@ _SERVERS_OWN = ("managedFields", "creationTimestamp", "generation", "selfLink")
 class ClusterKube:
     """All verbs of `forebay.kube.port.Kube`. Make it inside the running loop."""
 
-    def __init__(self, api: Any) -> None:
-        """`api` is a `kubernetes.aio.client.ApiClient`."""
-        self._http = Http(api)
+    def __init__(self, api: Any, told: Told = lambda *_: None) -> None:
+        """`api` is a `kubernetes.aio.client.ApiClient`; `told` hears the method and HTTP status of each request."""
+        self._http = Http(api, told)
         self._discovery = Discovery(lambda path: self._http.json("GET", path))
 
     @classmethod
-    async def connect(cls) -> Self:
+    async def connect(cls, told: Told = lambda *_: None) -> Self:
         """From the pod's service account, else from the kubeconfig that kubectl would use."""
         config: Any = kubernetes.aio.config
         settings = kubernetes.aio.client.Configuration()
@@ -43,7 +43,7 @@ class ClusterKube:
             config.load_incluster_config(client_configuration=settings)
         else:
             await config.load_kube_config(client_configuration=settings)
-        return cls(kubernetes.aio.client.ApiClient(settings))
+        return cls(kubernetes.aio.client.ApiClient(settings), told)
 
     async def get(self, ref: Ref) -> Obj | None:
         """The object, or None."""

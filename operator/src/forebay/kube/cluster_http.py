@@ -7,7 +7,7 @@ does not know.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from forebay.kube.cluster_answers import error
 APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
 Query = Sequence[tuple[str, str]]
+Told = Callable[[str, str], None]
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=10)  # seconds
 _OK = range(200, 300)
 
@@ -26,8 +27,10 @@ _OK = range(200, 300)
 class Http:
     """Requests through one `kubernetes.aio.client.ApiClient`, which must be made inside the running loop."""
 
-    def __init__(self, api: Any) -> None:
+    def __init__(self, api: Any, told: Told = lambda *_: None) -> None:
+        """`told` hears of each request: its method, and the HTTP status or "none"."""
         self._api = api
+        self._told = told
         self._closed = False
 
     async def json(self, method: str, path: str, body: Any = None, query: Query = ()) -> Any:
@@ -72,10 +75,12 @@ class Http:
             )
             answer = (await self._api.call_api(*request, _request_timeout=limits)).response
             async with answer:
+                self._told(method, str(answer.status))
                 if answer.status not in _OK:
                     raise error(answer.status, await answer.text())
                 yield answer
         except (aiohttp.ClientError, TimeoutError, OSError) as broken:
+            self._told(method, "none")
             said = str(broken) or type(broken).__name__
             raise Unavailable(0, "Unavailable", f"{method} {path}: {said}") from broken
 

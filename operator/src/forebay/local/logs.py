@@ -42,6 +42,7 @@ def log_to(path: Path) -> LossyLog:
     file = LossyLog(path)
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,  # what a pass is about
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
