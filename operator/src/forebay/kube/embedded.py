@@ -22,7 +22,17 @@ from forebay.errors import AlreadyExists, Cause, Conflict, Invalid, NotFound
 from forebay.kube import ssa
 from forebay.kube.managed import owners, set_owners
 from forebay.kube.objects import ObjectTable
-from forebay.kube.port import EVENT, FIELD_MANAGER, KINDS, OWN_KINDS, Kind, Obj, Objects, Ref, WatchEvent
+from forebay.kube.port import (
+    EVENT,
+    FIELD_MANAGER,
+    KINDS,
+    OWN_KINDS,
+    Kind,
+    Obj,
+    Objects,
+    Ref,
+    WatchEvent,
+)
 
 POLL_SECONDS = 0.1  # how often a watch looks for changes of other processes
 Propagation = Literal["Background", "Foreground", "Orphan"]
