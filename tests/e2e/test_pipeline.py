@@ -25,7 +25,7 @@ def test_ratings_become_a_served_model_whose_prediction_the_service_answers(kube
     deployment = api.get("modeldeployments", "taste", project)
     assert deployment["status"]["stable"]["digest"] == version["spec"]["digest"]
     path = f"api/v1/namespaces/{project}/services/taste:http/proxy/predict"
-    rows = {"rows": [{"user": "u1", "item": "i1"}, {"user": "u1", "item": "i2"}]}
+    rows = {"inputs": [{"user": "u1", "item": "i1"}, {"user": "u1", "item": "i2"}]}
     code, answer = api.call("POST", path, rows)
     assert code == 200, answer
     said = json.dumps(answer)
@@ -43,7 +43,7 @@ def test_progress_of_a_stage_reaches_the_status_without_write_access_of_its_pod(
 
     def epoch():
         run = first_run(api, project)
-        return run["status"].get("progress", {}).get("epoch")
+        return (run.get("status") or {}).get("progress", {}).get("epoch")
 
     until(epoch, 120, "an epoch is shown")
     pod = next(p for p in api.list("pods", project, "forebay.dev/stage-name=train"))

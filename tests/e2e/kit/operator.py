@@ -38,7 +38,8 @@ class Operator:
             for f, v in (("repository", r), ("tag", self.tag))
         ]
         sets = [part for value in (*own, *values) for part in ("--set", value)]
-        self._run("upgrade", "--install", RELEASE, str(self._chart), "--create-namespace", *sets)
+        own = ("--create-namespace", "--take-ownership", "--force-conflicts")
+        self._run("upgrade", "--install", RELEASE, str(self._chart), *own, *sets)
 
     def _run(self, *args: str) -> None:
         kubeconfig = f"--kubeconfig={self._kubectl.kubeconfig}"
