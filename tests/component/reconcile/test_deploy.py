@@ -1,6 +1,6 @@
 import pytest
 
-from forebay.kube.port import DEPLOYMENT, MODEL_VERSION, PIPELINE, RUN, Ref
+from forebay.kube.port import DEPLOYMENT, EVENT, MODEL_VERSION, PIPELINE, RUN, Ref
 from forebay_workloads.contract import Result, StageDocument
 from tests.component.reconcile.cluster import DIGEST, own, world
 from tests.component.reconcile.test_run_failures import condition, stages, until
@@ -30,6 +30,14 @@ async def test_manual_marks_the_version_as_staging_and_does_not_wait(cluster):
     await cluster.settle(cluster.reconciler())
     assert await labels(cluster) == {"movies-v1": "Staging"}
     assert "promote it" in stages(await cluster.run_object())["deploy"]["message"]
+
+
+async def test_a_first_deployment_that_goes_well_tells_of_no_missing_version(cluster):
+    await cluster.apply(*world())
+    await cluster.settle(cluster.reconciler())
+    told = [e for e in await cluster.kube.list(EVENT) if e["involvedObject"]["kind"] == RUN.kind]
+    assert "deploy succeeded" in " ".join(e["message"] for e in told)
+    assert [e["message"] for e in told if e["type"] == "Warning"] == []
 
 
 async def test_a_second_run_replaces_the_version_and_keep_removes_the_oldest(cluster):
