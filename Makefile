@@ -5,7 +5,7 @@ STATE ?= .forebay
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cluster-demo test verify fix generate chart lock bench-recommendation nightly clean
+.PHONY: help setup demo cluster-demo images test verify fix generate chart lock bench-recommendation nightly clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 26
@@ -21,6 +21,9 @@ demo: setup ## MovieLens from a file to a served model on this machine, no clust
 
 cluster-demo: setup ## the same on the cluster of `make cluster`: Helm, kubectl apply, a prediction through the Service
 	@bash scripts/cluster-demo.sh
+
+images: setup ## operator, train and serve images by docker, podman or buildah; their sizes; loaded into a running cluster
+	@python -m harness.images $(IMAGES)
 
 cluster: setup ## a Kubernetes cluster of this machine: kind where Docker is, else bare (Linux, root)
 	@python -m harness.cluster up

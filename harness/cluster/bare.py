@@ -5,23 +5,31 @@ Called by __main__. Starting again what runs is nothing; what died is started ag
 
 from __future__ import annotations
 
-import fcntl
-import os
-import platform
+import json
 import shutil
-import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import tools
-from harness.cluster import control, network, node, packages, pause, pki, storage
-from harness.cluster.layout import API_PORT, NODE, Layout
+from harness.cluster import (
+    control,
+    machine,
+    network,
+    node,
+    packages,
+    pause,
+    pki,
+    remains,
+    storage,
+)
+from harness.cluster.layout import KUBELET_HEALTH, NODE, PORTS, Layout
 from harness.cluster.processes import Processes
 from harness.cluster.shell import attempt, run
 
-_ONLY_ONE = Path("/run/forebay-cluster")  # names the state folder of this machine's bare cluster
+PROGRAMS = (*PORTS, "containerd", "coredns")
+"""Those without which it is no cluster; others may be started beside them."""
 _GRACE = 30  # seconds for pods to go before their processes are ended
 
 
@@ -39,12 +47,14 @@ class Bare:
 
     def up(self) -> None:
         """Brings it to a Ready node with volumes. Raises RuntimeError with what to do."""
-        _check_machine(self.layout)
+        machine.check(self.layout)
         packages.ensure()
-        programs = {name: tools.ensure(name) for name in ("kubed", "pause", "coredns", "kubectl")}
-        self.layout.root.mkdir(parents=True, exist_ok=True)
-        with _alone(self.layout.root):
-            _ONLY_ONE.write_text(str(self.layout.root))
+        programs = {name: tools.ensure(name) for name in ("kubed", "pause", "coredns")}
+        with machine.owned(self.layout) as owner:
+            machine.check_ports(self.processes.pid)
+            self.layout.root.mkdir(parents=True, exist_ok=True)
+            machine.take(owner, self.layout)
+            machine.remember(self.layout)
             pki.make(self.layout)
             control.write(self.layout)
             node.write(self.layout)
@@ -91,117 +101,71 @@ class Bare:
         return attempt("ctr", "-a", str(self.layout.socket), "version").returncode == 0
 
     def ready(self) -> bool:
-        """Whether the node says that it is."""
+        """Whether the node says that it is, and its kubelet too: what the API server knows may be old."""
         path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
-        return attempt(*self.kubectl, "get", "node", NODE, "-o", path).stdout == "True"
+        said = attempt(*self.kubectl, "get", "node", NODE, "-o", path).stdout
+        return said == "True" and _is_healthy(KUBELET_HEALTH)
 
     def running(self) -> bool:
         """Whether every program runs and the node is ready."""
-        names = self.processes.names()
-        alive = all(self.processes.pid(name) is not None for name in names)
-        return "kubelet" in names and alive and self.ready()
+        return all(self.processes.pid(name) for name in PROGRAMS) and self.ready()
 
     def load(self, image: Path) -> None:
         """Imports a docker-archive into the node."""
-        run("ctr", "-a", str(self.layout.socket), "-n", "k8s.io", "images", "import", str(image))
+        self._ctr("images", "import", str(image))
+
+    def image(self, name: str) -> str:
+        """The digest of the configuration of the node's image of that name; "" when it has none."""
+        for line in self._ctr("images", "ls", f"name=={name}").splitlines()[1:]:
+            manifest = json.loads(self._ctr("content", "get", line.split()[2]))
+            return str(manifest["config"]["digest"])
+        return ""
+
+    def _ctr(self, *args: str) -> str:
+        return run("ctr", "-a", str(self.layout.socket), "-n", "k8s.io", *args)
 
     def down(self) -> None:
         """Ends everything that `up` and the cluster began; the state folder stays, without mounts."""
         if not self.layout.root.exists():
             return
-        with _alone(self.layout.root):
+        machine.check(self.layout)
+        with machine.owned(self.layout):
             if self.processes.pid("kube-apiserver") and self._answers():
                 self._delete_pods()
-            for name in ("kubelet", "kube-proxy", "coredns"):
-                self.processes.stop(name)
-            _end_shims(self.layout.socket)
-            self.processes.stop("containerd")
-            last = ("kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
-            for name in [*sorted(set(self.processes.names()) - set(last)), *last]:
-                self.processes.stop(name)
-            _unmount(self.layout.root)
+            self._stop("kubelet", "kube-proxy", "coredns")
+            remains.end_containers(self.layout)
+            last = ("kube-apiserver", "etcd")
+            self._stop(*sorted({*self.processes.names()} - {*last}), *last)
+            remains.unmount(self.layout)
+            remains.remove(self.layout)
             network.down()
+            machine.restore(self.layout)
             self.layout.socket.unlink(missing_ok=True)
-            _ONLY_ONE.unlink(missing_ok=True)
+            machine.release()
+
+    def _stop(self, *names: str) -> None:
+        for name in names:
+            self.processes.stop(name)
 
     def _delete_pods(self) -> None:
-        """Without controllers, which would make them anew; what is left after the grace is killed with its shim."""
+        """Without controllers, which would make them anew; what is left after the grace is killed."""
         self.processes.stop("kube-controller-manager")
         attempt(
-            *self.kubectl, "delete", "pods", "--all", "--all-namespaces",
+            *self.kubectl, "delete", "pods", "--all-namespaces", f"--field-selector=spec.nodeName={NODE}",
             "--grace-period=1", f"--timeout={_GRACE}s", timeout=_GRACE + 10,
         )  # fmt: skip
 
     def wipe(self) -> None:
-        """Removes the state folder of a cluster that is down."""
+        """Removes the state folder of a cluster that is down. RuntimeError while something is mounted in it."""
+        left = remains.mounts(Path("/proc/mounts").read_text(), self.layout.root)
+        if left:
+            raise RuntimeError(f"{left[0]} is still mounted; unmount it, then remove the folder")
         shutil.rmtree(self.layout.root, ignore_errors=True)
 
 
-def _check_machine(layout: Layout) -> None:
-    if platform.system() != "Linux":
-        raise RuntimeError("a bare cluster needs Linux; elsewhere start Docker and kind is used")
-    if os.geteuid() != 0:
-        raise RuntimeError(
-            "a bare cluster needs root (network, mounts); or start Docker and kind is used"
-        )
-    other = _ONLY_ONE.read_text() if _ONLY_ONE.exists() else ""
-    if other and other != str(layout.root) and Bare(Path(other)).processes.pid("kube-apiserver"):
-        raise RuntimeError(
-            f"this machine runs the cluster of {other}: end it with CLUSTER_DIR={other} make cluster-down"
-        )
-    if not _is_free(API_PORT) and Processes(layout).pid("kube-apiserver") is None:
-        raise RuntimeError(f"port {API_PORT} is taken by another program: end it first")
-
-
-def _is_free(port: int) -> bool:
-    listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
-    return not any(
-        fields[1].endswith(f":{port:04X}") and fields[3] == "0A"
-        for fields in (line.split() for line in listening.splitlines()[1:])
-        if len(fields) > 3  # noqa: PLR2004 - the state's column
-    )
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """One `up` or `down` at a time in a state folder."""
-    with (root / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another command on {root}", file=sys.stderr, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _end_shims(socket: Path) -> None:
-    """The containers' keepers of OUR containerd; each takes its container with it."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:  # it has ended meanwhile
-            continue
-        if b"containerd-shim" in words[0] and str(socket).encode() in words:
-            _kill_tree(int(path.parent.name))
-
-
-def _kill_tree(pid: int) -> None:
-    """A process and its children, the children first: a shim's are its containers."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
+def _is_healthy(url: str) -> bool:
     try:
-        below = [int(child) for child in children.read_text().split()]
-    except OSError:
-        below = []
-    for child in below:
-        _kill_tree(child)
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def _unmount(root: Path) -> None:
-    """Everything that is mounted below the state folder, the innermost first."""
-    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    for mount in sorted((m for m in mounts if m.startswith(f"{root}/")), reverse=True):
-        attempt("umount", "--lazy", mount)
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
+    except (urllib.error.URLError, OSError):
+        return False

@@ -45,6 +45,11 @@ class Kind:
         """Imports a docker-archive into every node."""
         run("kind", "load", "image-archive", str(image), f"--name={NAME}", timeout=900)
 
+    def image(self, name: str) -> str:
+        """The digest of the configuration of the nodes' image of that name; "" when they have none."""
+        inspect = ("crictl", "inspecti", "-o", "go-template", "--template={{.status.id}}", name)
+        return attempt("docker", "exec", f"{NAME}-control-plane", *inspect).stdout.strip()
+
     def down(self) -> None:
         """Deletes it; its nodes are containers, so nothing else is left."""
         run("kind", "delete", "cluster", f"--name={NAME}", f"--kubeconfig={self.kubeconfig}")

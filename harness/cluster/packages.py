@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.cluster.node import CNI_PROGRAMS
@@ -23,9 +24,9 @@ _PROGRAMS = {
 }
 
 
-def ensure() -> None:
-    """Installs what is missing. Raises RuntimeError where that cannot be done."""
-    missing = sorted({package for program, package in _PROGRAMS.items() if not _there(program)})
+def ensure(programs: Mapping[str, str] = _PROGRAMS) -> None:
+    """Installs what is missing of `programs`. Raises RuntimeError where that cannot be done."""
+    missing = sorted({package for program, package in programs.items() if not _there(program)})
     if not missing:
         return
     if shutil.which("apt-get") is None or os.geteuid() != 0:
