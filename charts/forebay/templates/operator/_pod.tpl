@@ -48,10 +48,11 @@ containers:
       {{- if include "forebay.progress" . }}
       - {name: progress, containerPort: 8443}
       {{- end }}
+    # A new operator waits for an API server that is away: five minutes, then the kubelet starts it anew.
     startupProbe:
-      httpGet: {path: /readyz, port: health}
+      httpGet: {path: /healthz, port: health}
       periodSeconds: 2
-      failureThreshold: 60
+      failureThreshold: 150
     readinessProbe:
       httpGet: {path: /readyz, port: health}
       periodSeconds: 5
