@@ -3,6 +3,7 @@
 There is no skip: without a cluster the tests fail with the command that makes one.
 """
 
+import fcntl
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -61,11 +62,17 @@ def api(kubectl: Kubectl) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="session")
-def operator(kubectl: Kubectl, api: Api) -> Operator:
-    """The operator, installed cluster-wide from the chart with the images of `make images`."""
+def operator(kubectl: Kubectl, api: Api, state: Path, testrun_uid: str) -> Operator:
+    """The operator, installed cluster-wide from the chart with the images of `make images`: once for all workers."""
     tag = os.environ.get("FOREBAY_TEST_TAG", "dev")
     made = Operator(kubectl, api, tools.ensure("helm"), ROOT / "charts/forebay", tag)
-    made.install()
+    with (state / "e2e-install").open("a+") as done:
+        fcntl.flock(done, fcntl.LOCK_EX)
+        done.seek(0)
+        if done.read() != testrun_uid:
+            made.install()
+            done.truncate(0)
+            done.write(testrun_uid)
     return made
 
 

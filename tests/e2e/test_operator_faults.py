@@ -6,7 +6,7 @@ from tests.e2e.kit import objects
 from tests.e2e.kit.waiting import until
 from tests.e2e.kit.watching import FINISHED, finished, first_run, phase, runs, shown, stages
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 PODS = ("ingest", "preprocess", "train", "evaluate", "publish", "predict", "report")
 
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.last]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.last]
 ACCOUNT = "system:serviceaccount:forebay:forebay"
 CREATED = 201
 EVERYBODY = ("selfsubjectaccessreviews", "selfsubjectrulesreviews")  # granted to all accounts
