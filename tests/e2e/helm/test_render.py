@@ -81,7 +81,7 @@ def test_values_that_make_no_sense_are_refused_by_name(helm, values, said):
     [
         ([], "kubectl delete crd"),
         (["crds.keep=false"], "deletes every pipeline"),
-        (["crds.install=false"], "the operator waits"),
+        (["crds.install=false"], "does not become ready"),
         (["watchNamespaces={team-a}"], "Progress is not pushed"),
         (["metrics.podMonitor.enabled=true"], "does not know monitoring.coreos.com/v1"),
         (["rbac.create=false"], "can do nothing"),
