@@ -11,6 +11,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import cache as once
 from pathlib import Path
 
 from harness.cluster.shell import attempt
@@ -41,6 +42,7 @@ def prepare(context: Path, *, torch: bool, python: str) -> None:
         _link(wheel, folder / wheel.name)
 
 
+@once
 def pip_settings() -> dict[str, str]:
     """pip's effective settings by their plain names, whatever file or variable they come from."""
     listed = attempt(sys.executable, "-m", "pip", "config", "list").stdout
