@@ -19,7 +19,7 @@ $(VENV)/.ready: requirements/dev.txt operator/pyproject.toml workloads/pyproject
 demo: setup ## MovieLens from a file to a served model on this machine, no cluster
 	@bash scripts/demo.sh $(STATE)
 
-cluster-demo: setup ## the same on the cluster of `make cluster`: Helm, kubectl apply, a prediction through the Service
+cluster-demo: images ## the same on the cluster of `make cluster`: Helm, kubectl apply, a prediction through the Service
 	@bash scripts/cluster-demo.sh
 
 images: setup ## operator, train and serve images by docker, podman or buildah; their sizes; loaded into a running cluster

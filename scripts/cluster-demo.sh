@@ -22,10 +22,14 @@ explain() {
 }
 
 install() {
-  local images=() part
+  local images=() part built
   for part in image:operator pods.trainImage:train pods.serveImage:serve; do
     images+=(--set "${part%%:*}.repository=localhost/forebay/${part##*:}" --set "${part%%:*}.tag=dev")
   done
+  # Tag and values are the same after another build: the digest in an annotation makes the pod a new one.
+  built="$(python -c 'from harness import folders, load; print(load.contents(folders.cache("images") / "operator.tar")[1])')" ||
+    die "there are no images: run make images first"
+  images+=(--set "podAnnotations.image=$built")
   "$HELM" upgrade --install forebay charts/forebay --namespace forebay --create-namespace "${images[@]}" \
     --wait --timeout 3m "$@" > /dev/null ||
     { "$KUBECTL" get pods,events --namespace forebay >&2; die "the operator did not become ready"; }
