@@ -13,6 +13,15 @@ POD_NETWORK = "forebay"
 PODS, SERVICES = "10.244.0.0/24", "10.96.0.0/16"
 API_SERVICE = "10.96.0.1"  # the first address of SERVICES: the Service `kubernetes`
 API_PORT, ETCD_PORT, ETCD_PEER_PORT = 6443, 2379, 2380
+PORTS = {  # that must be free for each program; some listen on their usual ones
+    "etcd": (ETCD_PORT, ETCD_PEER_PORT),
+    "kube-apiserver": (API_PORT,),
+    "kube-controller-manager": (10257,),
+    "kube-scheduler": (10259,),
+    "kube-proxy": (10249, 10256),
+    "kubelet": (10248, 10250),
+}
+KUBELET_HEALTH = "http://127.0.0.1:10248/healthz"
 PAUSE_IMAGE = "localhost/pause:1"
 VOLUMES = 200  # PersistentVolumes that are made in advance
 VOLUME_SIZE = "20Gi"

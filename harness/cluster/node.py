@@ -39,6 +39,8 @@ root = {_quoted(layout.folder("containerd", "root"))}
 state = {_quoted(layout.folder("containerd", "state"))}
 [grpc]
 address = {_quoted(layout.socket)}
+[plugins."io.containerd.internal.v1.opt"]
+path = {_quoted(layout.folder("containerd", "opt"))}
 [{cri}]
 restrict_oom_score_adj = true
 sandbox_image = {_quoted(PAUSE_IMAGE)}
@@ -109,6 +111,8 @@ def kubelet_config(layout: Layout) -> dict[str, Any]:
         },
         "imageGCHighThresholdPercent": 100,
         "resolvConf": str(layout.root / "resolv.conf"),
+        "podLogsDir": str(layout.folder("pod-logs")),
+        "volumePluginDir": str(layout.folder("volume-plugins")),
         "syncFrequency": "10s",
         "maxPods": 110,
     }

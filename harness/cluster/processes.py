@@ -27,10 +27,11 @@ class Processes:
         self._layout = layout
 
     def _file(self, name: str) -> Path:
-        return self._layout.folder("pids") / name
+        return self._layout.root / "pids" / name
 
     def start(self, name: str, command: Sequence[str | Path]) -> None:
         """Starts the program in a session of its own; its output goes to the log of that name."""
+        self._layout.folder("pids")
         with self._layout.log(name).open("ab") as log:
             child = subprocess.Popen(
                 [str(part) for part in command],
@@ -73,7 +74,7 @@ class Processes:
 
     def names(self) -> list[str]:
         """Of all programs that were started and not stopped, running or not."""
-        return sorted(path.name for path in self._layout.folder("pids").iterdir())
+        return sorted(path.name for path in self._layout.root.glob("pids/*"))
 
 
 def _wait_for_end(ended: Callable[[], bool], seconds: float) -> None:

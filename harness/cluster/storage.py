@@ -6,6 +6,7 @@ A claim that is deleted leaves its volume Released; `reset` empties such volumes
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,8 +68,14 @@ def reset(kubectl: list[str]) -> int:
         pv for pv in found if pv["status"].get("phase") == "Released" and "local" in pv["spec"]
     ]
     for volume in released:
-        for path in Path(volume["spec"]["local"]["path"]).iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _empty(Path(volume["spec"]["local"]["path"]))
         free = '{"spec": {"claimRef": null}}'
         run(*kubectl, "patch", "pv", volume["metadata"]["name"], "--type=merge", "-p", free)
     return len(released)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    os.chown(folder, 0, 0)  # the kubelet gave it to the group of the pods that used it
+    folder.chmod(_ANYBODY)
