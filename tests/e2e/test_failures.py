@@ -7,18 +7,22 @@ from tests.e2e.kit.waiting import condition, until
 from tests.e2e.kit.watching import first_run, runs, shown, stages
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
-SOON = 30  # seconds from the pod's fate to the status that tells it
+SOON = 30  # seconds from a stage's Job to the status that tells its fate
 
 
-def reason_of(api, namespace, stage, reason, seconds=120):
-    """The stage's record once it has the reason."""
+def reason_of(api, namespace, stage, reason):
+    """The stage's record once it has the reason, which must be soon after its pod (or only its Job) is there."""
+
+    def begun():
+        return api.list("jobs", namespace, f"forebay.dev/stage-name={stage}")
 
     def look():
         found = runs(api, namespace)
         record = stages(found[-1]).get(stage, {}) if found else {}
         return record if record.get("reason") == reason else None
 
-    return until(look, seconds, f"{stage} says {reason}", lambda: shown(api, namespace))
+    until(begun, 120, f"{stage} has begun", lambda: shown(api, namespace))
+    return until(look, SOON, f"{stage} says {reason}", lambda: shown(api, namespace))
 
 
 def test_F23_a_stage_that_needs_more_memory_than_its_limit_is_told_as_oom_killed(
