@@ -64,7 +64,13 @@ def notice(reason, message, seconds=5, **more):
 def test_a_job_without_a_pod_says_why_it_was_refused(said, reason):
     told = {"u-job": [notice("FailedCreate", f"Error creating: {said}")]}
     state = jobstate.read(job(), [], {}, told)
-    assert (state.phase, state.reason, state.message) == ("Pending", reason, said)
+    assert (state.phase, state.reason) == ("Pending", reason)
+    assert state.message == "the pod " + said.split('" ', 1)[1]
+
+
+def test_each_try_has_a_pod_of_another_name_and_the_message_stays():
+    told = [refusal.because(QUOTA.replace("train-x", f"train-{n}")) for n in "ab"]
+    assert told[0] == told[1]
 
 
 def test_the_newest_refusal_counts():
@@ -151,6 +157,11 @@ def test_the_last_attempt_is_not_called_a_retry():
     assert jobstate.read(job(2), tries[:2], {}).retrying
     assert not jobstate.read(job(2), tries, {}).retrying
     assert not jobstate.read(job(2, ["FailureTarget"]), tries[:1], {}).retrying
+
+
+def test_a_job_that_is_being_ended_waits_for_no_pod():
+    state = jobstate.read(job(2, ["FailureTarget"]), [], {})
+    assert (state.phase, state.reason) == ("Running", "Running")
 
 
 def test_a_disruption_is_no_attempt():

@@ -190,7 +190,10 @@ def test_F23_a_probe_without_a_node_says_so_while_it_waits_and_when_it_is_over()
     world.pod(job, kind="Job", phase="Pending", conditions=[held])
     world.step()
     assert words(world.status, "Reachable") == ("Unknown", "Unschedulable")
-    world.no_pods()
+    world.no_pods()  # the Job controller ends them before it says that the Job failed
+    world.child("Job")["status"] = {"conditions": [{"type": "FailureTarget", "status": "True"}]}
+    world.step()
+    assert words(world.status, "Reachable") == ("Unknown", "Unschedulable")
     entry = {
         "type": "Failed",
         "status": "True",

@@ -102,7 +102,9 @@ def _with_job(
     pods = _pods(observed, job)
     state = jobstate.read(job, pods, observed.log_tail, observed.notices)
     if state.phase in ("Pending", "Running"):
-        if status.get("probeKey") != key:
+        if status.get("probeKey") != key and not refusal.is_over(
+            job
+        ):  # an end comes with its reason
             held = state.message + _unbound_claim(observed, settings, state.message)
             _unknown(conditions, state.reason, held or "the store is being probed")
         create = _missing_claim(observed, settings)

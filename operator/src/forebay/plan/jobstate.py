@@ -101,7 +101,7 @@ def _active(
         return JobState("Pending", held[0], held[1], start)
     if running:
         return JobState("Running", Reason.Running, "", start)
-    if not pods:
+    if not pods and not refusal.is_over(job):
         return JobState("Pending", Reason.Pending, "waiting for a pod", start)
     return _between(job, pods, start, log_tail)
 
@@ -114,7 +114,7 @@ def _between(
     if before is not None and not _is_last(job, pods, before):
         text = f"{before.message}; trying again"
         return JobState("Running", before.reason, text, start, retrying=True)
-    if before is not None or podstate.phase(pods[0]) == "Succeeded":
+    if before is not None or not pods or podstate.phase(pods[0]) == "Succeeded":
         return JobState("Running", Reason.Running, "", start)
     return JobState("Pending", Reason.Pending, "the pod is being started", start)
 

@@ -7,6 +7,7 @@ jobstate.py and served.py; reconcile/notices.py reads the events of what `in_que
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -17,6 +18,9 @@ from forebay.plan.times import seconds_since
 PODLESS = 2.0  # seconds that a Job may be without a pod before its events are read
 UNMOUNTED = 10.0  # seconds that a pod may be without a container before its events are read
 _PREFIX = "Error creating: "
+_POD_NAME = re.compile(
+    r'^[Pp]ods? "[^"]*" '
+)  # another one with each try: the sentence would never rest
 _MOUNT = frozenset({"FailedMount", "FailedAttachVolume"})
 _POD = _MOUNT | {"FailedCreatePodSandBox", "FailedCreatePodContainer"}
 _OVER = frozenset({"Complete", "Failed", "Suspended", "FailureTarget", "SuccessCriteriaMet"})
@@ -25,7 +29,7 @@ _QUIET = ("", "ContainerCreating", "PodInitializing")
 
 def because(message: str) -> tuple[Reason, str]:
     """The reason for which the API server refused a pod, from its own sentence."""
-    said = message.removeprefix(_PREFIX)
+    said = _POD_NAME.sub("the pod ", message.removeprefix(_PREFIX))
     if "exceeded quota" in said or "failed quota" in said:
         return Reason.QuotaPending, said
     if said.endswith(
