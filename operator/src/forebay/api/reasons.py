@@ -168,5 +168,8 @@ class Reason(StrEnum):
         "NameConflict",
         "An object of the wished name exists and belongs to somebody else.",
     )
-    Forbidden = "Forbidden", "The operator may not do this; the message names verb and resource."
+    Forbidden = (
+        "Forbidden",
+        "The API server does not allow it: a right is missing, or a pod breaks a rule; the message says which.",
+    )
     ApiUnavailable = "ApiUnavailable", "The Kubernetes API cannot answer now; it is asked again."

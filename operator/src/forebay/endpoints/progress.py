@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 _RATE = (2.0, 10.0)  # reports of one pod: a second, at once
 _AT_ONCE = 64  # requests in work; more are told to come again
 _PATIENCE = 5.0  # seconds for a body of 16 KiB to arrive
+_COMPLAIN = 60.0  # seconds between two lines of the log about one trouble
 _SCHEME = "Bearer "
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -43,6 +44,7 @@ class ProgressEndpoint:
     ) -> None:
         self._callers, self._put, self._count, self._clock = callers, put, count, clock
         self._rates = Buckets(*_RATE)
+        self._silent_until = 0.0
         self._room = asyncio.Semaphore(_AT_ONCE)
 
     def app(self) -> web.Application:
@@ -61,13 +63,19 @@ class ProgressEndpoint:
         except web.HTTPException as plain:
             answer = web.Response(status=plain.status, text=plain.reason)
         except KubeError as error:
-            log.warning("progress not judged", error=str(error))
+            self._complain(error)
             answer = _refusal(Refused(503, "try again", 5.0))
         except Exception:
             log.exception("progress report crashed")
             answer = web.Response(status=500)
         self._count(answer.status)
         return answer
+
+    def _complain(self, error: KubeError) -> None:
+        """Once a minute: pods ask again and again."""
+        if self._clock() >= self._silent_until:
+            self._silent_until = self._clock() + _COMPLAIN
+            log.warning("progress not judged", error=str(error))
 
     async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self._room.locked():

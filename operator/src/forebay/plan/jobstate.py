@@ -112,7 +112,7 @@ def _between(
     """No pod runs and nothing holds one: the first has not begun, or what the one before died of."""
     before = next(iter(podstate.failures(pods, log_tail)), None)
     if before is not None and not _is_last(job, pods, before):
-        text = f"{before.message}; trying again"
+        text = f"{before.message.removesuffix('.')}; trying again"
         return JobState("Running", before.reason, text, start, retrying=True)
     if before is not None or not pods or podstate.phase(pods[0]) == "Succeeded":
         return JobState("Running", Reason.Running, "", start)
