@@ -4,9 +4,9 @@ import pytest
 
 from tests.e2e.kit import objects
 from tests.e2e.kit.waiting import stays, until
-from tests.e2e.kit.watching import first_run, runs, shown, stages
+from tests.e2e.kit.watching import first_run, phase, runs, shown, stages
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 
 def leftovers(api, namespace):
@@ -22,14 +22,14 @@ def test_F68_a_pipeline_deleted_in_each_phase_takes_all_its_children(kubectl, ap
     """One pipeline for each stage; each is deleted as soon as that stage has been started."""
     for stage in ("ingest", "preprocess", "train", "evaluate", "publish", "predict", "report"):
         name = f"until-{stage}"
-        kubectl.apply([objects.full(name)], project)
+        kubectl.apply([objects.full(name), objects.served(name)], project)
 
         def begun(name=name, stage=stage):
             found = runs(api, project, name)
             return found and stages(found[-1]).get(stage, {}).get("startTime")
 
         until(begun, 120, f"{stage} has begun", lambda: shown(api, project))
-        kubectl("delete", "nsp", name, "-n", project, "--timeout=20s")
+        kubectl("delete", "-n", project, "--timeout=20s", f"nsp/{name}", f"md/{name}")
         until(
             lambda: not any(leftovers(api, project).values()),
             60,
@@ -46,7 +46,7 @@ def test_F68_a_pipeline_deleted_and_made_again_starts_anew(kubectl, api, project
 
     def succeeded():
         found = [r for r in runs(api, project) if r["metadata"]["uid"] != old]
-        return found and found[-1]["status"].get("phase") == "Succeeded"
+        return found and phase(found[-1]) == "Succeeded"
 
     until(succeeded, 120, "a run of the new pipeline succeeds", lambda: shown(api, project))
     assert old not in {r["metadata"]["uid"] for r in runs(api, project)}
