@@ -178,7 +178,7 @@ def test_asked_to_stop_all_stop_at_the_same_step_and_the_state_is_kept(nodes, ki
     pair = nodes(**LONG).begin()
     checkpointed(kit, 5)
     pair.running[1].terminate()
-    assert pair.wait() == [EXIT_PREEMPTED, EXIT_PREEMPTED], pair.log(0) + pair.log(1)
+    assert pair.wait() == [EXIT_PEER, EXIT_PREEMPTED], pair.log(0) + pair.log(1)
     pair.begin()
     assert pair.wait() == [EXIT_OK, EXIT_OK], pair.log(0)
     assert kit.document("train")["resumed_from"] >= 5

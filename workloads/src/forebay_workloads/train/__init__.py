@@ -18,9 +18,9 @@ from typing import Any
 
 from forebay_workloads import recipes
 from forebay_workloads.contract import Progress, Result
-from forebay_workloads.errors import ConfigError
+from forebay_workloads.errors import ConfigError, PeerLost
 from forebay_workloads.features.declaration import duration
-from forebay_workloads.recipes.base import Data, Model, Recipe
+from forebay_workloads.recipes.base import Data, Model, Preempted, Recipe
 from forebay_workloads.stage import Stage
 from forebay_workloads.train.checkpoint import Checkpoints
 from forebay_workloads.train.context import StageContext, cores
@@ -72,7 +72,12 @@ def _trained(
     params = {str(name): str(value) for name, value in (block.get("params") or {}).items()}
     data = _data(stage, group)
     stage.log(f"train {recipe.name} on {data.train.rows:,} rows")
-    model = recipe.fit(data, params, context)
+    try:
+        model = recipe.fit(data, params, context)
+    except Preempted:
+        if stage.stopping.is_set():
+            raise
+        raise PeerLost("PeerLost", "another pod of this training was asked to stop") from None
     if group.rank:
         return Result()
     save_model(stage.workspace, model)
