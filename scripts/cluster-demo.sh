@@ -67,7 +67,7 @@ end=$((SECONDS + ${DEMO_TIMEOUT:-900})) last=
 while true; do
   IFS='|' read -r generation seen ready phase rest <<< "$(demo get nosqlpipeline movies -o "jsonpath=$shown")"
   now="$phase  $rest"
-  [ "$now" = "$last" ] || printf '  %4s s  %s\n' "$SECONDS" "$now"
+  [ -z "$phase" ] || [ "$now" = "$last" ] || printf '  %4s s  %s\n' "$SECONDS" "$now"
   last="$now"
   if [ "$generation" = "$seen" ]; then
     [ "$ready $phase" != "True Ready" ] || break
