@@ -1,8 +1,11 @@
 """A small cluster for tests: the embedded API, and stand-ins for the controllers that run pods."""
 
+import asyncio
 import copy
 from datetime import UTC, datetime, timedelta
 
+from forebay.handlers.options import WATCHED
+from forebay.kube.cached import CachedKube
 from forebay.kube.embedded import EmbeddedKube
 from forebay.kube.port import (
     API_VERSION,
@@ -14,7 +17,7 @@ from forebay.kube.port import (
     RUN,
     Ref,
 )
-from forebay.manifests.labels import OWNER_KIND, STAGE_NAME
+from forebay.manifests.labels import MODEL, OWNER_KIND, OWNER_UID, STAGE_NAME
 from forebay.reconcile.loop import Reconciler
 from forebay.settings import Settings
 from forebay_workloads.contract import Result
@@ -198,6 +201,51 @@ class Cluster:
         at = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
         condition = {"type": kind, "status": "True", "reason": reason, "lastTransitionTime": at}
         await self.set_status(job, {"conditions": [condition], "completionTime": at})
+
+
+class Pages:
+    """A port that can list page by page."""
+
+    def __init__(self, kube):
+        self._kube = kube
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def pages(self, kind, namespace, labels):
+        yield await self._kube.list(kind, namespace, labels)
+
+
+class Remembering(Cluster):
+    """The same with the operator's memory in between, which hears of a round when the next one begins."""
+
+    def reconciler(self, kube=None):
+        self.cached = CachedKube(Pages(kube or self.kube), WATCHED, (OWNER_UID, MODEL))
+        self.events, self.pumps = [], []
+        return super().reconciler(self.cached)
+
+    async def _pump(self, kind):
+        async for event in self.kube.watch(kind):
+            self.events.append(event)
+
+    async def round(self, reconciler):
+        if not self.cached.ready:
+            self.pumps = [asyncio.create_task(self._pump(kind)) for kind in WATCHED]
+            for kind in WATCHED:
+                await self.cached.sync(kind)
+        heard, self.events = self.events, []
+        for event in heard:
+            self.cached.hear(event.type, event.object)
+        await super().round(reconciler)
+        await asyncio.sleep(0)
+
+    async def settle(self, reconciler, rounds=60):
+        try:
+            await super().settle(reconciler, rounds)
+        finally:
+            for pump in self.pumps:
+                pump.cancel()
+            await asyncio.gather(*self.pumps, return_exceptions=True)
 
 
 async def pipeline_ref(cluster):

@@ -8,7 +8,7 @@ import pytest
 
 from forebay.kube.port import CONFIG_MAP, JOB, K8S_DEPLOYMENT, OWN_KINDS, SERVICE
 from forebay.manifests.labels import STAGE_NAME
-from tests.component.reconcile.cluster import Cluster, world
+from tests.component.reconcile.cluster import Cluster, Remembering, world
 
 _NOISE = {
     "uid", "resourceVersion", "managedFields", "creationTimestamp", "generation", "completionTime",
@@ -61,9 +61,9 @@ async def final(cluster):
     return [{**o, "data": None} if o["kind"] == "ConfigMap" else o for o in kept]
 
 
-async def uninterrupted(folder):
+async def uninterrupted(folder, plane):
     """One pipeline from beginning to end: its last objects, its stages, and copies after each write."""
-    cluster = Cluster(folder / "whole.db")
+    cluster = plane(folder / "whole.db")
     photographer = Photographer(cluster, folder)
     await cluster.apply(*world())
     await cluster.settle(cluster.reconciler(photographer))
@@ -72,9 +72,9 @@ async def uninterrupted(folder):
     return objects, cluster.started, photographer.copies
 
 
-async def resumed(path, now, started):
+async def resumed(plane, path, now, started):
     """The end of a pipeline whose reconciler was killed when `path` was copied."""
-    cluster = Cluster(path)
+    cluster = plane(path)
     cluster.now, cluster.started = now, list(started)
     await cluster.settle(cluster.reconciler())
     objects = await final(cluster)
@@ -82,15 +82,16 @@ async def resumed(path, now, started):
     return objects, cluster.started
 
 
+@pytest.mark.parametrize("plane", [Cluster, Remembering])
 @pytest.mark.parametrize(
     "stride",
     [pytest.param(1, marks=pytest.mark.nightly), pytest.param(5, marks=pytest.mark.slow)],
 )
-async def test_F08_killed_after_any_write_ends_in_the_same_objects(tmp_path, stride):
-    wished, stages, copies = await uninterrupted(tmp_path)
+async def test_F08_killed_after_any_write_ends_in_the_same_objects(tmp_path, stride, plane):
+    wished, stages, copies = await uninterrupted(tmp_path, plane)
     assert len(copies) > 30
     for number, copy in list(enumerate(copies))[::stride]:
-        objects, started = await resumed(*copy)
+        objects, started = await resumed(plane, *copy)
         assert objects == wished, f"killed after write {number}"
         work = [[s for s in names if s != "probe"] for names in (started, stages)]
         assert work[0] == work[1], f"a stage was started twice: killed after write {number}"

@@ -206,7 +206,7 @@ async def test_a_new_model_version_wakes_the_run_that_publishes_the_model(cluste
     reconciler = cluster.reconciler()
     await until(cluster, reconciler, "ingest")
     woken = []
-    reconciler._wakes.add = woken.append
+    reconciler._wakes.add = lambda ref, **_: woken.append(ref)
     version = own("ModelVersion", "movies-v1", {}, labels={"forebay.dev/model": "movies"})
     triggers.react(reconciler, version)
     assert RUN in {ref.kind for ref in woken}

@@ -12,10 +12,11 @@ from contextlib import AsyncExitStack
 from typing import Any, Self
 
 import structlog
-from prometheus_client import start_http_server
+from prometheus_client import disable_created_metrics, start_http_server
 
 from forebay.handlers.environment import Environment
 from forebay.handlers.options import WATCHED
+from forebay.handlers.pushed import Prepared, Pushed, prepared
 from forebay.handlers.vital import Vital
 from forebay.kube.cached import CachedKube, Source
 from forebay.kube.cluster import ClusterKube
@@ -24,6 +25,7 @@ from forebay.kube.resync import Resync
 from forebay.manifests.labels import MODEL, OWNER_UID
 from forebay.metrics import ReconcileMetrics
 from forebay.reconcile.loop import Reconciler
+from forebay.reconcile.recorder import Beside
 from forebay.reconcile.triggers import react
 
 log = structlog.get_logger(__name__)
@@ -33,25 +35,49 @@ class Process:
     """Made inside kopf's event loop, once."""
 
     def __init__(
-        self, source: Source, environment: Environment, namespaces: tuple[str, ...] = ()
+        self,
+        source: Source,
+        environment: Environment,
+        namespaces: tuple[str, ...] = (),
+        *,
+        metrics: ReconcileMetrics | None = None,
+        start: Prepared | None = None,
     ) -> None:
         self._kube = CachedKube(source, WATCHED, (OWNER_UID, MODEL), namespaces)
-        self._metrics = ReconcileMetrics()
+        self._metrics = metrics or ReconcileMetrics()
         self._port = environment.metrics_port
         self._server: tuple[Any, Any] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._vital = Vital(self._kube, environment, namespaces)
-        self.reconciler = Reconciler(self._kube, environment.settings, watcher=self._metrics)
+        self._recorder = Beside(self._kube)
+        self.reconciler = Reconciler(
+            self._kube,
+            environment.settings,
+            watcher=self._metrics,
+            recorder=self._recorder,
+            witness=self._metrics.witness,
+        )
+        put, count = self.reconciler.board.put, self._metrics.report
+        self._pushed = Pushed(self._kube, start or Prepared(environment), put, count)
+        self._metrics.follow(
+            lambda: self.reconciler.queued,
+            lambda: self._kube.size,
+            lambda: self._vital.pulse.delay,
+        )
         self._resync = Resync(self._kube, lambda obj: react(self.reconciler, obj))
         self._listed = asyncio.Event()
 
     @classmethod
     async def connected(cls, environment: Environment, namespaces: tuple[str, ...] = ()) -> Self:
         """With the API server that the pod or the kubeconfig names; () is all of its namespaces."""
-        return cls(await ClusterKube.connect(), environment, namespaces)
+        metrics = ReconcileMetrics()
+        cluster = await ClusterKube.connect(metrics.request)
+        start = await prepared(cluster, environment)
+        return cls(cluster, start.environment, namespaces, metrics=metrics, start=start)
 
     def start(self) -> None:
         """Begins to work; returns at once."""
+        disable_created_metrics()  # a second series for each one, which nobody reads
         if self._port:
             self._server = start_http_server(self._port, registry=self._metrics.registry)
         for work in (self._serve(), self._work(), self._metrics.watch_loop()):
@@ -62,7 +88,8 @@ class Process:
     async def _serve(self) -> None:
         """Answers on our own ports until it is cancelled."""
         async with AsyncExitStack() as open_:
-            for site in self._vital.site(self._tasks, self._listed.is_set):
+            vital = self._vital.sites(self._tasks, self._listed.is_set)
+            for site in (*vital, *self._pushed.sites()):
                 open_.push_async_callback(site.stop)
                 await site.start()
             await asyncio.get_running_loop().create_future()
@@ -74,7 +101,9 @@ class Process:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.reconciler.run())
             group.create_task(self._resync.run())
+            group.create_task(self._recorder.run())
             group.create_task(self._vital.run())
+            group.create_task(self._pushed.run())
 
     async def listed(self) -> None:
         """Returns when all that is there has been read."""

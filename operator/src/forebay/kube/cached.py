@@ -8,6 +8,7 @@ for: kinds that are not watched, names that somebody else may hold, an object th
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Literal, Protocol
 
@@ -47,6 +48,7 @@ class CachedKube:
         self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
         self._cache = Cache(index)
         self._synced: set[Kind] = set()
+        self._lists: Counter[Kind] = Counter()  # how many were begun
         self._pods_of: dict[str, int] = {}  # uid of a Job: its version when its pods were listed
         self._unchanged: dict[Ref, tuple[int, int]] = {}  # applied in vain: what, at which version
 
@@ -60,7 +62,8 @@ class CachedKube:
         """Whether all watched kinds have been listed once."""
         return self._synced >= set(self._watched)
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
         """Objects in memory."""
         return len(self._cache)
 
@@ -75,6 +78,7 @@ class CachedKube:
     async def sync(self, kind: Kind) -> Objects:
         """Lists the kind and corrects what is remembered; gives what had changed unheard. Raises KubeError."""
         changed: Objects = []
+        self._lists[kind] += 1
         for namespace in self._namespaces:
             since = self._cache.count
             uids: set[str] = set()
@@ -144,14 +148,20 @@ class CachedKube:
 
     async def create(self, obj: Obj, *, manager: str = FIELD_MANAGER) -> Obj:
         """As the port says. A name that is taken is looked at, so that the next pass knows by whom."""
+        ref, lists = Ref.of(obj), self._lists[Ref.of(obj).kind]
         try:
             made = await self._source.create(obj, manager=manager)
         except AlreadyExists:
-            if Ref.of(obj).kind in self._watched:
-                await self._look(Ref.of(obj))
+            if ref.kind in self._watched:
+                await self._look(ref)
             raise
-        self._learn(made)
+        self._answered(ref, made, lists)
         return made
+
+    def _answered(self, ref: Ref, made: Obj, lists: int) -> None:
+        """Remembers a write's answer, but none that a list has overtaken: it may be of what that no longer found."""
+        if lists == self._lists[ref.kind]:
+            self._learn(made)
 
     async def apply(
         self,
@@ -182,7 +192,7 @@ class CachedKube:
         force: bool,
         dry_run: bool,
     ) -> Obj:
-        uid = self._cache.uid(ref)
+        uid, lists = self._cache.uid(ref), self._lists[ref.kind]
         try:
             made = await self._source.apply(
                 obj, manager=manager, force=force, subresource=subresource, dry_run=dry_run
@@ -196,7 +206,7 @@ class CachedKube:
                 await self._look(ref)
             raise
         if not dry_run:
-            self._learn(made)
+            self._answered(ref, made, lists)
         return made
 
     async def _as_wished(self, ref: Ref, obj: Obj) -> Obj | None:

@@ -39,7 +39,7 @@ class Resync:
         for kind in self._kube.watched:
             await self._persist(kind)
         self._since = time.monotonic()
-        log.info("listed", objects=len(self._kube))
+        log.info("listed", objects=self._kube.size)
 
     async def _persist(self, kind: Kind) -> list[Obj]:
         tries = 0

@@ -1,4 +1,4 @@
-"""Events of the core API: written after the status, counted instead of repeated. Called by execute."""
+"""Events of the core API: written after the status, counted instead of repeated. Called by recorder.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import structlog
 
-from forebay.errors import KubeError
-from forebay.kube.port import EVENT, Kube, Obj, Ref
+from forebay.errors import AlreadyExists, KubeError
+from forebay.kube.port import Kube, Obj, Ref
 from forebay.manifests.names import child_name, short_hash
 from forebay.plan.conditions import cut
 from forebay.plan.times import stamp
@@ -19,19 +19,21 @@ COMPONENT = "forebay"
 MESSAGE_LIMIT = 1024  # characters, as the API server cuts them
 
 
-async def record(kube: Kube, obj: Obj, event: Event, now: datetime) -> None:
-    """Writes an event about `obj`, or raises the count of the same one. A failure is logged, not raised."""
+async def write(kube: Kube, wished: Obj) -> None:
+    """Writes an event, or raises the count of the same one. A failure is logged, not raised."""
     try:
-        wished = build(obj, event, now)
-        before = await kube.get(
-            Ref(EVENT, wished["metadata"]["namespace"], wished["metadata"]["name"])
-        )
-        if before is not None:
-            wished["count"] = int(before.get("count") or 1) + 1
-            wished["firstTimestamp"] = before.get("firstTimestamp") or wished["firstTimestamp"]
-        await kube.apply(wished)
+        try:
+            await kube.create(wished)
+        except AlreadyExists:
+            await kube.apply(await _once_more(kube, wished))
     except KubeError as error:  # the status has said it already; an event is a courtesy
-        log.warning("event not recorded", reason=event.reason, error=str(error))
+        log.warning("event not recorded", reason=wished["reason"], error=str(error))
+
+
+async def _once_more(kube: Kube, wished: Obj) -> Obj:
+    before = await kube.get(Ref.of(wished)) or wished
+    first = before.get("firstTimestamp") or wished["firstTimestamp"]
+    return {**wished, "count": int(before.get("count") or 1) + 1, "firstTimestamp": first}
 
 
 def build(obj: Obj, event: Event, now: datetime) -> Obj:

@@ -13,7 +13,7 @@ import structlog
 from forebay.errors import AlreadyExists, Conflict, ForebayError
 from forebay.kube.port import FIELD_MANAGER, Kube, Obj, Ref
 from forebay.plan.types import Observed, Plan
-from forebay.reconcile import events
+from forebay.reconcile.recorder import Recorder
 from forebay.reconcile.statusdiff import seconds_to_write
 from forebay.settings import Settings
 
@@ -29,7 +29,9 @@ class NameTaken(ForebayError):  # noqa: N818 - like the API's own AlreadyExists
         super().__init__(f"{ref.kind.kind} {ref.namespace}/{ref.name} exists")
 
 
-async def execute(kube: Kube, observed: Observed, plan: Plan, settings: Settings) -> float | None:
+async def execute(
+    kube: Kube, observed: Observed, plan: Plan, settings: Settings, recorder: Recorder
+) -> float | None:
     """Carries out `plan`; returns seconds until the next pass, None when only an event may bring one.
 
     Raises NameTaken, and KubeError (Conflict: the object has changed since it was read).
@@ -47,7 +49,7 @@ async def execute(kube: Kube, observed: Observed, plan: Plan, settings: Settings
         later = await _write_status(kube, observed, plan.status, settings)
         again = later if again is None else min(again, later or again)
     for event in plan.events:
-        await events.record(kube, observed.object, event, observed.now)
+        await recorder.record(observed.object, event, observed.now)
     return again
 
 
@@ -63,8 +65,8 @@ async def _apply(kube: Kube, obj: Obj) -> None:
     try:
         await kube.apply(obj, force=False)
     except Conflict as error:
-        name = obj["metadata"]["name"]
-        log.warning("taking fields back", kind=obj["kind"], name=name, conflict=error.message)
+        child = f"{obj['kind']}/{obj['metadata']['name']}"
+        log.warning("taking fields back", child=child, conflict=error.message)
         await kube.apply(obj, force=True)
 
 

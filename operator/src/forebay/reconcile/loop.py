@@ -33,11 +33,14 @@ from forebay.plan import datastore, modeldeployment, modelversion, pipeline, run
 from forebay.plan.conditions import Conditions
 from forebay.plan.retention import FINISHED, run_phase
 from forebay.plan.types import Observed, Plan
+from forebay.reconcile import transitions
 from forebay.reconcile.execute import NameTaken, execute, status_object
 from forebay.reconcile.gather import gather
 from forebay.reconcile.lookouts import Lookouts
 from forebay.reconcile.progress import ProgressBoard
+from forebay.reconcile.recorder import AtOnce, Recorder
 from forebay.reconcile.statusdiff import seconds_to_write
+from forebay.reconcile.transitions import Witness
 from forebay.reconcile.wakeset import WakeSet
 from forebay.settings import Settings
 from forebay_workloads.contract import Progress
@@ -81,20 +84,27 @@ class Reconciler:
         clock: Callable[[], datetime] = utc_now,
         board: ProgressBoard | None = None,
         watcher: Watcher | None = None,
+        recorder: Recorder | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._kube = kube
         self._settings = settings
         self._clock = clock
         self.board = board or ProgressBoard()
         self._watcher = watcher
+        self._recorder = recorder or AtOnce(kube)
+        self._witness = witness
         self._wakes = WakeSet()
         self._failures: Counter[Ref] = Counter()
         self._lookouts = Lookouts()
 
     def wake(self, ref: Ref) -> None:
-        """The object has to be looked at. Cheap; bursts collapse into one pass."""
+        """The object has to be looked at. Cheap; bursts collapse into one pass.
+
+        What somebody made and nobody has looked at yet comes first: everyone has a status before anyone's runs go on.
+        """
         if ref.kind in KINDS:
-            self._wakes.add(ref)
+            self._wakes.add(ref, first=ref.kind != RUN and ref not in self._lookouts)
 
     def wake_later(self, ref: Ref, seconds: float) -> None:
         """The same in `seconds`, unless something earlier is set."""
@@ -116,6 +126,11 @@ class Reconciler:
         finally:
             stop()
             self._wakes.close()
+
+    @property
+    def queued(self) -> int:
+        """Objects that wait for a pass."""
+        return len(self._wakes)
 
     async def idle(self) -> None:
         """Returns when nothing is due and nothing in work; what is due later does not count."""
@@ -142,14 +157,22 @@ class Reconciler:
         )
 
     async def _pass(self, ref: Ref, obj: Obj, extra: Iterable[Ref]) -> float | None:
+        meta, before = obj["metadata"], obj.get("status") or {}
+        structlog.contextvars.bind_contextvars(uid=meta["uid"], generation=meta.get("generation"))
         gathered = await gather(self._kube, obj, self._clock(), self._settings, self.board, extra)
         self._lookouts.note(ref, gathered.looked_at)
         plan = KINDS[ref.kind](gathered.observed, self._settings)
         try:
-            again = await execute(self._kube, gathered.observed, plan, self._settings)
+            again = await execute(
+                self._kube, gathered.observed, plan, self._settings, self._recorder
+            )
         except (Forbidden, Invalid) as error:
             await self._explain(obj, error)
             raise
+        after = before if plan.status is None else plan.status
+        transitions.tell(before, after)
+        if self._witness is not None:
+            self._witness(ref, before, after)
         if ref.kind == RUN and run_phase(obj) in FINISHED:
             self.board.forget(ref.namespace, ref.name)
         return again
@@ -170,6 +193,8 @@ class Reconciler:
 
     def _forget(self, ref: Ref) -> None:
         self._lookouts.forget(ref)
+        if self._witness is not None:
+            self._witness(ref, {}, None)
         self._failures.pop(ref, None)
         self.board.forget(ref.namespace, ref.name)
 
@@ -178,8 +203,10 @@ class Reconciler:
             ref = await self._wakes.take()
             started = time.monotonic()
             outcome = "error"
+            about = {"kind": ref.kind.kind, "namespace": ref.namespace, "object": ref.name}
             try:
-                outcome = await self._attempt(ref)
+                with structlog.contextvars.bound_contextvars(**about, uid="", generation=0):
+                    outcome = await self._attempt(ref)
             finally:
                 self._wakes.done(ref)
                 if self._watcher is not None:

@@ -14,7 +14,8 @@ class WakeSet:
     """Keys that are due, in work, or due later. For one event loop; not for threads."""
 
     def __init__(self) -> None:
-        self._due: dict[Ref, None] = {}  # in order of arrival
+        self._first: dict[Ref, None] = {}  # in order of arrival
+        self._due: dict[Ref, None] = {}  # after these, in order of arrival
         self._in_work: set[Ref] = set()
         self._timers: dict[Ref, asyncio.TimerHandle] = {}
         self._news = asyncio.Event()
@@ -23,11 +24,15 @@ class WakeSet:
 
     def __len__(self) -> int:
         """Keys that are due."""
-        return len(self._due)
+        return len(self._first) + len(self._due)
 
-    def add(self, ref: Ref) -> None:
-        """The key is due now."""
-        self._due[ref] = None
+    def add(self, ref: Ref, *, first: bool = False) -> None:
+        """The key is due now; `first`: before all that are not."""
+        if first:
+            self._due.pop(ref, None)
+            self._first[ref] = None
+        elif ref not in self._first:
+            self._due[ref] = None
         self._quiet.clear()
         self._news.set()
 
@@ -55,19 +60,20 @@ class WakeSet:
     async def take(self) -> Ref:
         """Waits for a key that is due and not in work, and puts it into work. Its timer is void."""
         while True:
-            for ref in self._due:
-                if ref not in self._in_work:
-                    del self._due[ref]
-                    self._in_work.add(ref)
-                    self._cancel(ref)
-                    return ref
+            for queue in (self._first, self._due):
+                for ref in queue:
+                    if ref not in self._in_work:
+                        del queue[ref]
+                        self._in_work.add(ref)
+                        self._cancel(ref)
+                        return ref
             self._news.clear()
             await self._news.wait()
 
     def done(self, ref: Ref) -> None:
         """The key is out of work."""
         self._in_work.discard(ref)
-        if self._due:
+        if len(self):
             self._news.set()
         elif not self._in_work:
             self._quiet.set()
