@@ -14,29 +14,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.folders import HERE, cache
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 KUBERNETES = "1.36.3"
 _VERSION = "k8s.io/component-base/version"
+_KEDA = "github.com/kedacore/keda/v2/cmd"
+_EVERY = 20  # seconds between two lines about a build
 
 
 @dataclass(frozen=True)
 class Tool:
-    """How a program is built: `package` of a module by `go install`, or the module in the folder `source` of ours."""
+    """How a program is built: `package` of a module by `go install`, or from the module in our folder `source`.
+
+    With both, `package` is built with the versions that our module pins.
+    """
 
     version: str
     minutes: str  # how long a first build takes on two cores, for whoever waits
     package: str = ""  # import path of its main package
-    source: str = ""  # folder below harness/ with main.go and go.mod
+    source: str = ""  # folder below harness/ with go.mod, and main.go where there is no package
     flags: str = ""  # for the linker, besides -s -w
     of: str = ""  # the tool that is this one under another name
 
@@ -56,7 +58,10 @@ TOOLS: Mapping[str, Tool] = {
     "coredns": Tool("1.13.1", "4", package="github.com/coredns/coredns"),
     "helm": Tool("4.3.1", "3", package="helm.sh/helm/v4/cmd/helm"),
     "kwok": Tool("0.8.0", "2", package="sigs.k8s.io/kwok/cmd/kwok"),
+    "kind": Tool("0.33.0", "1", package="sigs.k8s.io/kind"),
     "metrics-server": Tool("0.9.0", "3", package="sigs.k8s.io/metrics-server/cmd/metrics-server"),
+    "keda": Tool("2.21.0", "10", package=f"{_KEDA}/operator", source="keda"),
+    "keda-adapter": Tool("2.21.0", "1", package=f"{_KEDA}/adapter", source="keda"),
 }
 
 
@@ -85,7 +90,7 @@ def _digest(tool: Tool) -> str:
 
 def _linked(name: str, program: Path) -> Path:
     link = program.with_name(name)
-    if not link.is_symlink():
+    with suppress(FileExistsError):
         link.symlink_to(program.name)
     return link
 
@@ -103,31 +108,44 @@ def _build(name: str, tool: Tool, program: Path) -> None:
             f"{name} is built from its Go module: install Go 1.26 or newer, https://go.dev/dl"
         )
     started = time.monotonic()
-    print(
-        f"building {name} {tool.version}: about {tool.minutes} min, once",
-        file=sys.stderr,
-        flush=True,
-    )
+    _say(f"building {name} {tool.version}: about {tool.minutes} min, once")
     with tempfile.TemporaryDirectory(dir=program.parent) as scratch:
-        done = subprocess.run(
+        building = subprocess.Popen(
             _command(tool, scratch, name),
             cwd=HERE / tool.source if tool.source else scratch,
             env={**os.environ, "CGO_ENABLED": "0", "GOBIN": scratch},
             stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
-        if done.returncode:
-            raise RuntimeError(f"{name} {tool.version} could not be built:\n{done.stderr[-4000:]}")
+        said = _follow(name, building)
+        if building.wait():
+            raise RuntimeError(f"{name} {tool.version} could not be built:\n{said}")
         (Path(scratch) / name).rename(program)
-    print(f"built {name} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    _say(f"built {name} in {time.monotonic() - started:.0f} s")
+
+
+def _follow(name: str, building: subprocess.Popen[str]) -> str:
+    """Tells now and then how far a build is; returns the last of what the compiler said."""
+    last: deque[str] = deque(maxlen=30)
+    packages, told = 0, time.monotonic()
+    for line in building.stderr or ():
+        last.append(line)
+        packages += not line.startswith(("#", "go:", "\t")) and " " not in line.strip()
+        if time.monotonic() - told > _EVERY:
+            told = time.monotonic()
+            _say(f"building {name}: {packages} packages compiled")
+    return "".join(last)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _command(tool: Tool, scratch: str, name: str) -> list[str]:
-    linker = ["-trimpath", "-ldflags", f"-s -w {tool.flags}".strip()]
+    how = ["-v", "-trimpath", "-ldflags", f"-s -w {tool.flags}".strip()]
     if tool.source:
-        return ["go", "build", "-buildvcs=false", *linker, "-o", f"{scratch}/{name}", "."]
-    return ["go", "install", *linker, f"{tool.package}@v{tool.version}"]
+        return ["go", "build", "-buildvcs=false", *how, "-o", f"{scratch}/{name}", tool.package]
+    return ["go", "install", *how, f"{tool.package}@v{tool.version}"]
 
 
 def main() -> None:

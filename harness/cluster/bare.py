@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness import tools
 from harness.cluster import (
+    answers,
     control,
     machine,
     network,
@@ -24,7 +23,7 @@ from harness.cluster import (
     remains,
     storage,
 )
-from harness.cluster.layout import KUBELET_HEALTH, NODE, PORTS, Layout
+from harness.cluster.layout import NODE, PORTS, Layout
 from harness.cluster.processes import Processes
 from harness.cluster.shell import attempt, run
 
@@ -43,7 +42,7 @@ class Bare:
     @property
     def kubectl(self) -> list[str]:
         """How to call kubectl as the administrator."""
-        return [str(tools.ensure("kubectl")), f"--kubeconfig={self.layout.kubeconfig}"]
+        return control.kubectl(self.layout)
 
     def up(self) -> None:
         """Brings it to a Ready node with volumes. Raises RuntimeError with what to do."""
@@ -59,52 +58,39 @@ class Bare:
             control.write(self.layout)
             node.write(self.layout)
             network.up()
-            self._control_plane()
-            self._node(programs["pause"])
-            storage.make(self.layout, self.kubectl)
+            self._start_all(programs["pause"])
 
-    def _control_plane(self) -> None:
-        self._start("etcd", tools.ensure("etcd"), control.etcd(self.layout))
-        api = tools.ensure("kube-apiserver")
-        self._start("kube-apiserver", api, control.api_server(self.layout), self._answers)
-        for name, arguments in (
-            ("kube-controller-manager", control.controllers(self.layout)),
-            ("kube-scheduler", control.scheduler(self.layout)),
-        ):
-            self._start(name, tools.ensure(name), arguments)
+    def _start_all(self, pause_program: Path) -> None:
+        """In the order in which they need each other; what takes long is begun before what it does not need."""
+        layout = self.layout
+        self._start("etcd", control.etcd(layout))
+        self._start("kube-apiserver", control.api_server(layout))
+        self._start("containerd", node.containerd(layout))
+        self.processes.wait("containerd", self._runtime_answers)
+        self.load(pause.archive(pause_program, layout.root / "pause.tar"))
+        self.processes.wait("kube-apiserver", self._answers)
+        self._start("kube-controller-manager", control.controllers(layout))
+        self._start("kube-scheduler", control.scheduler(layout))
+        self._start("coredns", node.dns(layout))
+        self._start("kube-proxy", node.proxy(layout))
+        self._start("kubelet", node.kubelet(layout))
+        storage.make(layout, self.kubectl)
+        self.processes.wait("kubelet", self.ready)
 
-    def _node(self, pause_program: Path) -> None:
-        self._start("containerd", "containerd", node.containerd(self.layout), self._runtime_answers)
-        image = pause.archive(pause_program, self.layout.root / "pause.tar")
-        self.load(image)
-        self._start("coredns", tools.ensure("coredns"), node.dns(self.layout))
-        self._start("kube-proxy", tools.ensure("kube-proxy"), node.proxy(self.layout))
-        kubelet = tools.ensure("kubelet")
-        self._start("kubelet", kubelet, node.kubelet(self.layout), self.ready)
-
-    def _start(
-        self,
-        name: str,
-        program: Path | str,
-        arguments: Sequence[str],
-        ready: Callable[[], bool] | None = None,
-    ) -> None:
+    def _start(self, name: str, arguments: Sequence[str]) -> None:
         if self.processes.pid(name) is None:
+            program = tools.ensure(name) if name in tools.TOOLS else name
             self.processes.start(name, [program, *arguments])
-        if ready is not None:
-            self.processes.wait(name, ready)
 
     def _answers(self) -> bool:
-        return attempt(*self.kubectl, "get", "--raw", "/readyz").returncode == 0
+        return answers.api_server(self.layout)
 
     def _runtime_answers(self) -> bool:
         return attempt("ctr", "-a", str(self.layout.socket), "version").returncode == 0
 
     def ready(self) -> bool:
-        """Whether the node says that it is, and its kubelet too: what the API server knows may be old."""
-        path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
-        said = attempt(*self.kubectl, "get", "node", NODE, "-o", path).stdout
-        return said == "True" and _is_healthy(KUBELET_HEALTH)
+        """Whether the node is."""
+        return answers.node(self.layout)
 
     def running(self) -> bool:
         """Whether every program runs and the node is ready."""
@@ -161,11 +147,3 @@ class Bare:
         if left:
             raise RuntimeError(f"{left[0]} is still mounted; unmount it, then remove the folder")
         shutil.rmtree(self.layout.root, ignore_errors=True)
-
-
-def _is_healthy(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
-            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
-    except (urllib.error.URLError, OSError):
-        return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from harness import tools
 from harness.cluster import pki
 from harness.cluster.layout import (
     API_PORT,
@@ -41,6 +42,11 @@ def write(layout: Layout) -> None:
 def client(layout: Layout, name: str) -> Path:
     """The kubeconfig file of a program."""
     return layout.folder("clients") / name
+
+
+def kubectl(layout: Layout) -> list[str]:
+    """How to call kubectl as the administrator."""
+    return [str(tools.ensure("kubectl")), f"--kubeconfig={layout.kubeconfig}"]
 
 
 def etcd(layout: Layout) -> list[str]:

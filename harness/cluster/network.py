@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster import chains
-from harness.cluster.layout import HOST, HOST_DEVICE, POD_DEVICE, POD_NETWORK
+from harness.cluster.layout import HOST, HOST_DEVICE, POD_DEVICE, POD_NETWORK, SERVICES
 from harness.cluster.shell import attempt, run
 
 _RESULTS = Path("/var/lib/cni/results")  # a file for each cable of each CNI network of the machine
@@ -21,6 +21,8 @@ def up() -> None:
         run("ip", "link", "add", HOST_DEVICE, "type", "bridge")
     run("ip", "address", "replace", f"{HOST}/32", "dev", HOST_DEVICE)
     run("ip", "link", "set", HOST_DEVICE, "up")
+    # Without a route, which a machine that is offline has not, the kernel refuses a Service's address at once.
+    run("ip", "route", "replace", SERVICES, "dev", HOST_DEVICE)
     run("sysctl", "-qw", "net.ipv4.ip_forward=1")
     # Not every kernel has the module, or needs it: a Service of the same bridge works without where it is built in.
     attempt("modprobe", "br_netfilter")

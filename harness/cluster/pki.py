@@ -9,6 +9,7 @@ from harness.cluster.layout import API_PORT, API_SERVICE, DOMAIN, HOST, NODE, La
 from harness.cluster.shell import run
 
 _DAYS = "3650"
+_NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ IDENTITIES: Mapping[str, Identity] = {
         ),
     ),
     "kubelet": Identity(f"system:node:{NODE}", "system:nodes", (f"DNS:{NODE}", f"IP:{HOST}")),
+    "metrics-server": Identity(
+        "metrics-server", names=("DNS:metrics-server.kube-system.svc", f"IP:{HOST}")
+    ),
     "apiserver-kubelet": Identity("kube-apiserver-kubelet-client", "system:masters"),
     "front-proxy": Identity("front-proxy-client"),
     "admin": Identity("admin", "system:masters"),
@@ -50,11 +54,13 @@ def make(layout: Layout) -> None:
     """Makes what is missing: the CA, the service accounts' key, a pair for each identity."""
     if not layout.certificate("ca").exists():
         run(
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", _DAYS, "-subj", "/CN=forebay-ca",
+            "openssl", "req", "-x509", *_NEW_KEY, "-days", _DAYS, "-subj", "/CN=forebay-ca",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign,digitalSignature",
             "-keyout", str(layout.key("ca")), "-out", str(layout.certificate("ca")),
         )  # fmt: skip
     if not layout.key("service-accounts").exists():
-        run("openssl", "genrsa", "-out", str(layout.key("service-accounts")), "2048")
+        curve = ("-name", "prime256v1", "-noout")
+        run("openssl", "ecparam", "-genkey", *curve, "-out", str(layout.key("service-accounts")))
     for name, identity in IDENTITIES.items():
         if not layout.certificate(name).exists():
             _sign(layout, name, identity)
@@ -64,7 +70,7 @@ def _sign(layout: Layout, name: str, identity: Identity) -> None:
     request = layout.folder("pki") / f"{name}.csr"
     group = f"/O={identity.group}" if identity.group else ""
     run(
-        "openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"{group}/CN={identity.user}",
+        "openssl", "req", *_NEW_KEY, "-subj", f"{group}/CN={identity.user}",
         "-keyout", str(layout.key(name)), "-out", str(request),
     )  # fmt: skip
     extensions = layout.folder("pki") / f"{name}.ext"
@@ -78,7 +84,11 @@ def _sign(layout: Layout, name: str, identity: Identity) -> None:
 
 def extension_text(identity: Identity) -> str:
     """What the certificate may be used for, in openssl's own syntax."""
-    lines = ["extendedKeyUsage=serverAuth,clientAuth"]
+    lines = [
+        "extendedKeyUsage=serverAuth,clientAuth",
+        "subjectKeyIdentifier=hash",
+        "authorityKeyIdentifier=keyid",
+    ]
     if identity.names:
         lines.append(f"subjectAltName={','.join(identity.names)}")
     return "\n".join(lines) + "\n"
