@@ -77,7 +77,7 @@ class Process:
 
     def start(self) -> None:
         """Begins to work; returns at once."""
-        disable_created_metrics()  # a second series for each one, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each one, unread
         if self._port:
             self._server = start_http_server(self._port, registry=self._metrics.registry)
         for work in (self._serve(), self._work(), self._metrics.watch_loop()):

@@ -29,7 +29,7 @@ class Vital:
         """Whether an object of a watch is our own heartbeat: then nobody else has to look at it."""
         return self._heart is not None and self._heart.hears(obj)
 
-    def site(
+    def sites(
         self, tasks: Sequence[asyncio.Task[None]], listed: Callable[[], bool]
     ) -> tuple[Site, ...]:
         """The port that the kubelet asks; () for none."""
