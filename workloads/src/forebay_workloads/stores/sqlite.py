@@ -2,7 +2,8 @@
 
 A connection per thread; WAL, so readers and the one writer do not wait for each other. WAL needs shared
 memory: processes of one node only, so in a cluster pods that share a claim which is on one node
-(docs/cluster.md), and no network file system. Every error becomes one of ours here and nowhere else. It knows nothing of tables, blobs or topics.
+(docs/cluster.md), and no network file system. Every error becomes one of ours here and nowhere else. It
+knows nothing of tables, blobs or topics.
 """
 
 from __future__ import annotations
