@@ -110,15 +110,15 @@ def _build(name: str, tool: Tool, program: Path) -> None:
     started = time.monotonic()
     _say(f"building {name} {tool.version}: about {tool.minutes} min, once")
     with tempfile.TemporaryDirectory(dir=program.parent) as scratch:
-        building = subprocess.Popen(
+        with subprocess.Popen(
             _command(tool, scratch, name),
             cwd=HERE / tool.source if tool.source else scratch,
             env={**os.environ, "CGO_ENABLED": "0", "GOBIN": scratch},
             stderr=subprocess.PIPE,
             text=True,
-        )
-        said = _follow(name, building)
-        if building.wait():
+        ) as building:
+            said = _follow(name, building)
+        if building.returncode:
             raise RuntimeError(f"{name} {tool.version} could not be built:\n{said}")
         (Path(scratch) / name).rename(program)
     _say(f"built {name} in {time.monotonic() - started:.0f} s")

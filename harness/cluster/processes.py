@@ -25,6 +25,9 @@ class Processes:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._children: dict[
+            str, subprocess.Popen[bytes]
+        ] = {}  # only those that we started ourselves
 
     def _file(self, name: str) -> Path:
         return self._layout.root / "pids" / name
@@ -41,10 +44,13 @@ class Processes:
                 start_new_session=True,
                 cwd=self._layout.root,
             )
+        self._children[name] = child
         self._file(name).write_text(f"{child.pid} {_started(child.pid)}")
 
     def pid(self, name: str) -> int | None:
         """The pid of the running program; None when it does not run."""
+        if name in self._children:
+            self._children[name].poll()  # takes its exit code, so that the kernel forgets it
         try:
             pid, started = self._file(name).read_text().split()
         except (OSError, ValueError):
