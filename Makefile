@@ -5,10 +5,10 @@ STATE ?= .forebay
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cluster-demo images test verify fix generate chart lock bench-recommendation nightly clean
+.PHONY: help setup demo cluster cluster-down cluster-demo images e2e test verify fix generate chart lock bench-recommendation nightly clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 26
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 26
 
 setup: $(VENV)/.ready ## .venv/ with everything a developer needs, `forebay` on its path
 

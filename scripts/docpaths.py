@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-ROOTS = "gitops|operator|workloads|crds|charts|tests|examples|benchmarks|docs|scripts|requirements"
+ROOTS = "gitops|harness|operator|workloads|crds|charts|tests|examples|benchmarks|docs|scripts|requirements"
 PATH = re.compile(rf"`((?:{ROOTS})/[\w./*{{}},-]+)`")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 FILE_LIMIT = 400
 FUNCTION_LIMIT = 60
-ROOTS = ("operator/src", "workloads/src", "tests", "benchmarks", "scripts", "examples")
+ROOTS = ("operator/src", "workloads/src", "harness", "tests", "benchmarks", "scripts", "examples")
 
 
 def too_long(path: Path) -> list[str]:
