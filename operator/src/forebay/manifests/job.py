@@ -51,7 +51,7 @@ def stage_job(
     backoff_limit: int,
 ) -> Obj:
     """The Job of a stage. `deadline` in seconds is an upper bound should nobody watch the run."""
-    block = run["spec"]["template"].get(stage) or {}
+    block = _block(run, stage)
     meta = child_meta(run, job_name(run, stage), settings, labels={STAGE_NAME: stage})
     return {
         "apiVersion": "batch/v1",
@@ -65,6 +65,14 @@ def stage_job(
             "template": _pod(meta["name"], block, datastores, settings, meta["labels"]),
         },
     }
+
+
+def _block(run: Obj, stage: str) -> Mapping[str, Any]:
+    """The stage's block with what the pipeline says of all its pods; what the stage says itself wins."""
+    template = run["spec"]["template"]
+    block = template.get(stage) or {}
+    pods = {**(template.get("podTemplate") or {}), **(block.get("podTemplate") or {})}
+    return {**block, "podTemplate": pods}
 
 
 def failure_policy(container_name: str) -> Obj:

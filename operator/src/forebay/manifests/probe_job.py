@@ -66,7 +66,14 @@ def probe_job(store: Obj, key: str, settings: Settings) -> Obj:
     meta = child_meta(store, name, settings, labels={STAGE_NAME: PROBE})
     volume, mount = config_map_volume("stage", name, str(PurePosixPath(STAGE_FILE).parent))
     volumes, mounts = store_volumes([store], settings)
-    main = container(CONTAINER, settings.train_image, ["forebay-stage"], mounts=[mount, *mounts])
+    pods = store["spec"].get("podTemplate")
+    main = container(
+        CONTAINER,
+        settings.train_image,
+        ["forebay-stage"],
+        template=pods,
+        mounts=[mount, *mounts],
+    )
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -77,7 +84,11 @@ def probe_job(store: Obj, key: str, settings: Settings) -> Obj:
             "ttlSecondsAfterFinished": _KEEP,
             "podFailurePolicy": failure_policy(CONTAINER),
             "template": pod_template(
-                main, meta["labels"], volumes=[volume, *volumes], restart_policy="Never"
+                main,
+                meta["labels"],
+                template=pods,
+                volumes=[volume, *volumes],
+                restart_policy="Never",
             ),
         },
     }

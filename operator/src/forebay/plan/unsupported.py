@@ -51,6 +51,11 @@ _PIPELINE = (
         )
         for stage in STAGES_WITH_PODS
     ),
+    Row(
+        "podTemplate",
+        "there are no pods: stages are processes of this machine",
+        planes=("embedded",),
+    ),
     Row("train.image", "the installed code is run", planes=("embedded",)),
     Row(
         "deploy.policy",
@@ -94,6 +99,7 @@ _DEPLOYMENT = (
 _STORE = (
     Row("embedded.claim", "the file lies in the state folder", planes=("embedded",)),
     Row("files.claim", "the url starts at the folder of its YAML file", planes=("embedded",)),
+    Row("podTemplate", "there are no pods: the probe is a process", planes=("embedded",)),
 )
 _TABLE: Mapping[str, tuple[Row, ...]] = {
     "DataStore": _STORE,

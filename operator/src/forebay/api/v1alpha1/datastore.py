@@ -16,6 +16,7 @@ from forebay.api.v1alpha1.backends import (
 )
 from forebay.api.v1alpha1.base import Block, Rule, about
 from forebay.api.v1alpha1.conditions import Status
+from forebay.api.v1alpha1.pods import PodTemplate
 from forebay.api.v1alpha1.refs import SecretKeyRef, SecretRef
 from forebay.api.v1alpha1.resource import Metadata, Resource
 from forebay.api.v1alpha1.scalars import Text, Timestamp
@@ -128,6 +129,13 @@ class DataStoreSpec(Block):
     limits: Annotated[
         Limits | None,
         about("How hard the store may be driven.", {"rowsPerSecond": 20000, "maxConcurrency": 64}),
+    ] = None
+    pod_template: Annotated[
+        PodTemplate | None,
+        about(
+            "Applies to the pods that probe the store.",
+            {"tolerations": [{"key": "ml", "operator": "Exists"}]},
+        ),
     ] = None
 
 

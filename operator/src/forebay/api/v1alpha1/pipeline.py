@@ -8,6 +8,7 @@ from pydantic import Field
 
 from forebay.api.v1alpha1.base import Block, Rule, about
 from forebay.api.v1alpha1.conditions import ProgressStatus, Status
+from forebay.api.v1alpha1.pods import PodTemplate
 from forebay.api.v1alpha1.preprocess import Preprocess
 from forebay.api.v1alpha1.refs import StoreRef
 from forebay.api.v1alpha1.resource import Metadata, Resource
@@ -132,6 +133,14 @@ class PipelineSpec(Block):
     run_policy: Annotated[
         RunPolicy, about("Deadlines, retries and the life of runs.", {"backoffLimit": 2})
     ] = RunPolicy()
+    pod_template: Annotated[
+        PodTemplate | None,
+        about(
+            "Applies to every pod of the pipeline's runs, also to the report's; a field that a stage's own "
+            "podTemplate sets replaces the one here.",
+            {"tolerations": [{"key": "ml", "operator": "Exists"}]},
+        ),
+    ] = None
     queue: Annotated[Queue | None, about("Queue that admits the Jobs.", {"name": "ml"})] = None
     workspace: Annotated[
         WorkspaceSpec | None,
