@@ -5,6 +5,7 @@ from forebay.kube.cached import CachedKube
 from forebay.kube.port import (
     CONFIG_MAP,
     DATASTORE,
+    HPA,
     JOB,
     PIPELINE,
     POD,
@@ -211,3 +212,26 @@ async def test_a_document_is_remembered_by_its_digest(server):
     await cached.create(child(CONFIG_MAP, "doc", data={"stage.json": text}))
     (found,) = await cached.list(CONFIG_MAP, "shop", {"owner": "x"})
     assert len(found["data"]["stage.json"]) == 16
+
+
+async def test_a_kind_that_is_not_watched_is_compared_with_what_the_pass_has_listed(server):
+    """The server of these tests keeps no FieldsV1; an entry of ours makes it look as a real one's."""
+    cached = await synced(server)
+    scaler = child(HPA, "movies", spec={"minReplicas": 1})
+    fields = {"f:metadata": {"f:labels": {}}, "f:spec": {"f:minReplicas": {}}}
+    entry = {"manager": "forebay", "operation": "Apply", "fieldsV1": fields}
+
+    async def live(kind, *_):
+        made = child(HPA, "movies", spec={"minReplicas": 1, "maxReplicas": 1})
+        made["metadata"] |= {"uid": "u", "resourceVersion": "5", "managedFields": [entry]}
+        return [made] if kind == HPA else []
+
+    server.list = live
+    await cached.list(HPA, "shop", {"owner": "x"})
+    await cached.apply(scaler)
+    assert server.writes == []
+    await cached.apply(scaler)
+    assert len(server.writes) == 1, "not listed since: it may be gone"
+    await cached.list(HPA, "shop", {"owner": "x"})
+    await cached.apply(child(HPA, "movies", spec={"minReplicas": 2}))
+    assert len(server.writes) == 2

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 from forebay.errors import AlreadyExists, Conflict, NotFound
 from forebay.kube.applied import is_applied
 from forebay.kube.cache import Cache, uid_of, version_of
-from forebay.kube.port import EVENT, FIELD_MANAGER, JOB, POD, Kind, Kube, Obj, Ref, WatchEvent
+from forebay.kube.port import FIELD_MANAGER, JOB, POD, Kind, Kube, Obj, Ref, WatchEvent
 from forebay.kube.slim import slim
 
 Objects = list[Obj]
@@ -50,6 +50,7 @@ class CachedKube:
         self._synced: set[Kind] = set()
         self._lists: Counter[Kind] = Counter()  # how many were begun
         self._pods_of: dict[str, int] = {}  # uid of a Job: its version when its pods were listed
+        self._glimpsed: dict[Ref, Obj] = {}  # of kinds that are not watched: as listed last
         self._unchanged: dict[Ref, tuple[int, int]] = {}  # applied in vain: what, at which version
 
     @property
@@ -125,6 +126,10 @@ class CachedKube:
         self, kind: Kind, namespace: str | None = None, labels: Labels | None = None
     ) -> Objects:
         """From memory; pods are never older than the Jobs that were listed before them."""
+        if kind not in self._watched:
+            found = await self._source.list(kind, namespace, labels)
+            self._glimpsed |= {Ref.of(obj): slim(obj) for obj in found}
+            return found
         if kind not in self._synced or (self._watched[kind] and not labels):
             return await self._source.list(kind, namespace, labels)
         if kind == POD:
@@ -174,7 +179,7 @@ class CachedKube:
     ) -> Obj:
         """As the port says; nothing is sent when the object is known to be so already."""
         ref, plain = Ref.of(obj), subresource is None and not dry_run
-        if plain and manager == FIELD_MANAGER and (known := await self._as_wished(ref, obj)):
+        if plain and manager == FIELD_MANAGER and (known := self._as_wished(ref, obj)):
             return known
         before = self._cache.get(ref) if plain else None
         made = await self._write(ref, obj, manager, subresource, force=force, dry_run=dry_run)
@@ -209,15 +214,12 @@ class CachedKube:
             self._answered(ref, made, lists)
         return made
 
-    async def _as_wished(self, ref: Ref, obj: Obj) -> Obj | None:
-        """The object if an apply would change nothing. What is not watched is looked at: a read, not a write."""
-        if ref.kind == EVENT:
-            return None
+    def _as_wished(self, ref: Ref, obj: Obj) -> Obj | None:
+        """The object if an apply would change nothing, by what a watch told or the pass's own list."""
         if ref.kind in self._synced and self._covers(ref):
             found = self._cache.get(ref)
         else:
-            live = await self._source.get(ref)
-            found = slim(live) if live is not None else None
+            found = self._glimpsed.pop(ref, None)
         if found is None:
             return None
         in_vain = self._unchanged.get(ref) == (_hash(obj), version_of(found))
