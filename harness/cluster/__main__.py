@@ -25,6 +25,8 @@ def up() -> None:
     which = cluster()
     if which.running():
         print("the cluster runs already", file=sys.stderr)
+        if isinstance(which, kind.Kind):
+            which.up()  # its kubeconfig may be another user's, or gone
     else:
         started = time.monotonic()
         which.up()

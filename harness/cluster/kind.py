@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from harness import tools
 from harness.cluster.shell import attempt, run
 from harness.folders import ROOT
 
@@ -12,11 +13,14 @@ NAME = "forebay"
 
 
 def is_usable() -> bool:
-    """Whether Docker answers and kind is installed."""
-    return (
-        bool(shutil.which("docker") and shutil.which("kind"))
-        and attempt("docker", "info").returncode == 0
-    )
+    """Whether a Docker engine answers."""
+    return attempt("docker", "info").returncode == 0
+
+
+def _kind(*arguments: str, timeout: float = 300) -> str:
+    """Calls the machine's own kind, else the one that we build."""
+    program = shutil.which("kind") or str(tools.ensure("kind"))
+    return run(program, *arguments, timeout=timeout)
 
 
 class Kind:
@@ -25,25 +29,26 @@ class Kind:
     def __init__(self, root: Path) -> None:
         self.kubeconfig = root / "kubeconfig"
 
+    @property
+    def _this(self) -> tuple[str, str]:
+        return f"--name={NAME}", f"--kubeconfig={self.kubeconfig}"
+
     def running(self) -> bool:
         """Whether kind knows it."""
-        return NAME in run("kind", "get", "clusters").split()
+        return NAME in _kind("get", "clusters").split()
 
     def up(self) -> None:
         """Creates it unless it is there; writes the kubeconfig."""
         self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
         if self.running():
-            run("kind", "export", "kubeconfig", f"--name={NAME}", f"--kubeconfig={self.kubeconfig}")
+            _kind("export", "kubeconfig", *self._this)
             return
-        config = ROOT / "kind-config.yaml"
-        run(
-            "kind", "create", "cluster", f"--name={NAME}", f"--config={config}",
-            f"--kubeconfig={self.kubeconfig}", "--wait=120s", timeout=900,
-        )  # fmt: skip
+        config = f"--config={ROOT / 'kind-config.yaml'}"
+        _kind("create", "cluster", *self._this, config, "--wait=120s", timeout=900)
 
     def load(self, image: Path) -> None:
         """Imports a docker-archive into every node."""
-        run("kind", "load", "image-archive", str(image), f"--name={NAME}", timeout=900)
+        _kind("load", "image-archive", str(image), f"--name={NAME}", timeout=900)
 
     def image(self, name: str) -> str:
         """The digest of the configuration of the nodes' image of that name; "" when they have none."""
@@ -52,4 +57,4 @@ class Kind:
 
     def down(self) -> None:
         """Deletes it; its nodes are containers, so nothing else is left."""
-        run("kind", "delete", "cluster", f"--name={NAME}", f"--kubeconfig={self.kubeconfig}")
+        _kind("delete", "cluster", *self._this)

@@ -39,6 +39,7 @@ IDENTITIES: Mapping[str, Identity] = {
     "metrics-server": Identity(
         "metrics-server", names=("DNS:metrics-server.kube-system.svc", f"IP:{HOST}")
     ),
+    "keda": Identity("keda", names=("DNS:keda-metrics-apiserver.keda.svc", "DNS:localhost")),
     "apiserver-kubelet": Identity("kube-apiserver-kubelet-client", "system:masters"),
     "front-proxy": Identity("front-proxy-client"),
     "admin": Identity("admin", "system:masters"),

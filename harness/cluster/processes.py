@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.cluster.layout import Layout
@@ -32,7 +32,9 @@ class Processes:
     def _file(self, name: str) -> Path:
         return self._layout.root / "pids" / name
 
-    def start(self, name: str, command: Sequence[str | Path]) -> None:
+    def start(
+        self, name: str, command: Sequence[str | Path], env: Mapping[str, str] | None = None
+    ) -> None:
         """Starts the program in a session of its own; its output goes to the log of that name."""
         self._layout.folder("pids")
         with self._layout.log(name).open("ab") as log:
@@ -43,6 +45,7 @@ class Processes:
                 stderr=log,
                 start_new_session=True,
                 cwd=self._layout.root,
+                env=env,
             )
         self._children[name] = child
         self._file(name).write_text(f"{child.pid} {_started(child.pid)}")
