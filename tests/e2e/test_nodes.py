@@ -22,7 +22,7 @@ KUEUE = (
 NOTICED = 35  # seconds: the operator asks every 30 what is installed
 TRAIN = "forebay.dev/stage-name=train"
 INDEX = "batch.kubernetes.io/job-completion-index"
-LONG = {**objects.TRAIN["params"], "epochs": "400", "patience": "400", "batch_size": "32"}
+LONG = {**objects.TRAIN["params"], "epochs": "200", "patience": "200", "batch_size": "32"}
 
 
 def pipeline(name="taste", **more):
