@@ -57,7 +57,8 @@ def installed(kubectl):
         path = str(modules.folder(module) / file)
         kubectl("apply", "--server-side", "-f", path)
         there.append(path)
-        kubectl("wait", "--for=condition=Established", "-f", path, "--timeout=30s")
+        wait = ("wait", "--for=condition=Established", "-f", path, "--timeout=30s")
+        until(lambda: kubectl.attempt(*wait).returncode == 0, 60, "the definition is served")
         time.sleep(NOTICED)
 
     yield install
