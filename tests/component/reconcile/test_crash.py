@@ -85,7 +85,10 @@ async def resumed(plane, path, now, started):
 @pytest.mark.parametrize("plane", [Cluster, Remembering])
 @pytest.mark.parametrize(
     "stride",
-    [pytest.param(1, marks=pytest.mark.nightly), pytest.param(5, marks=pytest.mark.slow)],
+    [
+        pytest.param(1, marks=[pytest.mark.nightly, pytest.mark.timeout(900)]),
+        pytest.param(5, marks=pytest.mark.slow),
+    ],
 )
 async def test_F08_killed_after_any_write_ends_in_the_same_objects(tmp_path, stride, plane):
     wished, stages, copies = await uninterrupted(tmp_path, plane)

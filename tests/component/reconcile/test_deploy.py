@@ -1,5 +1,8 @@
+import contextlib
+
 import pytest
 
+from forebay.errors import Foreign
 from forebay.kube.port import DEPLOYMENT, EVENT, MODEL_VERSION, PIPELINE, RUN, Ref
 from forebay_workloads.contract import Result, StageDocument
 from tests.component.reconcile.cluster import DIGEST, own, world
@@ -208,3 +211,28 @@ async def test_fields_that_cannot_be_honoured_are_named_in_a_warning(cluster):
         assert (warning["status"], warning["reason"]) == ("True", "FieldNotSupportedInMode")
         for field in ("spec.queue", "spec.deploy.policy", "spec.train.podTemplate"):
             assert field in warning["message"]
+
+
+async def test_F27_a_service_of_somebody_else_is_neither_taken_over_nor_passed_in_silence(cluster):
+    theirs = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "movies", "namespace": "shop", "labels": {"app": "theirs"}},
+        "spec": {"selector": {"app": "theirs"}, "ports": [{"port": 80}]},
+    }
+    made = await cluster.kube.create(theirs, manager="somebody")
+    await cluster.apply(*world())
+    reconciler = cluster.reconciler()
+    for _ in range(25):
+        with contextlib.suppress(Foreign):
+            await cluster.round(reconciler)
+        await cluster.controllers()
+    deployment = await cluster.one(DEPLOYMENT)
+    told = condition(deployment, "Ready")
+    assert (told["status"], told["reason"]) == ("False", "NameConflict")
+    assert "Service movies exists" in told["message"]
+    assert await cluster.kube.get(Ref.of(made)) == made
+    await cluster.kube.delete(Ref.of(made))
+    for _ in range(25):
+        await cluster.round(reconciler)
+    assert condition(await cluster.one(DEPLOYMENT), "Ready")["status"] == "True"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import importlib
 import signal
+import os
 import sys
 import threading
 import traceback
@@ -106,6 +107,8 @@ def execute() -> tuple[int, Result]:
 
 def main() -> int:
     """The console entry point."""
+    # ONNX Runtime looks at it when a stage imports it: nothing of a user's machine is told to anybody.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     code, result = execute()
     if result.reason:
         sys.stderr.write(f"{result.reason}: {result.message}\n")

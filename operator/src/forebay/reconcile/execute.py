@@ -10,8 +10,9 @@ from typing import Any
 
 import structlog
 
-from forebay.errors import AlreadyExists, Conflict, ForebayError
+from forebay.errors import AlreadyExists, Conflict, ForebayError, Foreign, KubeError
 from forebay.kube.port import FIELD_MANAGER, Kube, Obj, Ref
+from forebay.manifests.labels import MANAGED_BY, OWNER_UID, labels_of
 from forebay.plan.types import Observed, Plan
 from forebay.reconcile.recorder import Recorder
 from forebay.reconcile.statusdiff import seconds_to_write
@@ -40,7 +41,10 @@ async def execute(
         await kube.apply(obj, manager=NOBODY, force=False)
     for obj in plan.create:
         await _create(kube, obj)
+    ours = {Ref.of(child) for child in observed.children}
     for obj in plan.apply:
+        if Ref.of(obj) not in ours:
+            await _refuse_foreign(kube, obj)
         await _apply(kube, obj)
     for ref in plan.delete:
         await kube.delete(ref)
@@ -58,6 +62,25 @@ async def _create(kube: Kube, obj: Obj) -> None:
         await kube.create(obj)
     except AlreadyExists as error:
         raise NameTaken(Ref.of(obj)) from error
+
+
+async def _refuse_foreign(kube: Kube, obj: Obj) -> None:
+    """A child that is made for the first time must not take over what somebody else made: an apply would.
+
+    Raises Foreign; a plain KubeError, after which it is tried again, while a child of an earlier owner of the
+    same name is being removed.
+    """
+    if not obj["metadata"].get("ownerReferences"):
+        return
+    ref = Ref.of(obj)
+    found = await kube.get(ref)
+    if found is None or labels_of(found).get(OWNER_UID) == labels_of(obj)[OWNER_UID]:
+        return
+    name = f"{ref.kind.kind} {ref.name}"
+    if labels_of(found).get(MANAGED_BY) == "forebay":
+        raise KubeError(409, "Conflict", f"{name} of an earlier owner is being removed")
+    text = f"{name} exists and is not Forebay's: remove or rename it, or choose another name"
+    raise Foreign(409, "NameConflict", text)
 
 
 async def _apply(kube: Kube, obj: Obj) -> None:

@@ -17,7 +17,7 @@ from typing import Protocol
 import structlog
 
 from forebay.api.reasons import Reason
-from forebay.errors import Conflict, Forbidden, Invalid, KubeError
+from forebay.errors import Conflict, Forbidden, Foreign, Invalid, KubeError
 from forebay.kube.port import (
     DATASTORE,
     DEPLOYMENT,
@@ -57,6 +57,7 @@ KINDS: Mapping[Kind, Callable[[Observed, Settings], Plan]] = {
 _FRESH_TRIES = 5  # passes from a fresh gather before a conflict counts as an error
 _PERMANENT: Mapping[type[KubeError], Reason] = {
     Forbidden: Reason.Forbidden,
+    Foreign: Reason.NameConflict,
     Invalid: Reason.InvalidSpec,
 }
 
@@ -166,7 +167,7 @@ class Reconciler:
             again = await execute(
                 self._kube, gathered.observed, plan, self._settings, self._recorder
             )
-        except (Forbidden, Invalid) as error:
+        except (Forbidden, Foreign, Invalid) as error:
             await self._explain(obj, error)
             raise
         after = before if plan.status is None else plan.status

@@ -28,9 +28,10 @@ def _document() -> ServeDocument:
 
 
 def _listen(document: ServeDocument) -> None:
-    # Both are looked at when these packages are imported, hence before the imports below.
+    # All are looked at when these packages are imported, hence before the imports below.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="forebay-metrics-")
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
     import uvicorn  # noqa: PLC0415
 
