@@ -83,7 +83,9 @@ def samples():
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("obj", list(samples()), ids=lambda o: f"{o['kind']}-{o['metadata']['name']}")
+@pytest.mark.parametrize(
+    "obj", list(samples()), ids=lambda o: f"{o['kind']}-{o['metadata']['name']}"
+)
 def test_a_sample_keeps_the_schema_of_whose_kind_it_is(obj):
     module, path = DEFINITIONS[obj["kind"]]
     definition = yaml.safe_load((modules.folder(module) / path).read_text())
