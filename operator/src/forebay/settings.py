@@ -36,6 +36,8 @@ class Settings:
     storage_class: str = ""  # of such a claim; "": the cluster's default
     progress_url: str = ""  # where pods of a cluster push progress to; "": nowhere
     progress_ca: str = ""  # PEM of the CA that signed that endpoint's certificate
-    gpu_runtime_class: str = ""  # RuntimeClass of pods with an accelerator; "": the cluster's default
+    gpu_runtime_class: str = (
+        ""  # RuntimeClass of pods with an accelerator; "": the cluster's default
+    )
     gpu_shared_resource: str = "nvidia.com/gpu"  # of shared devices; renameByDefault adds .shared
     labels: dict[str, str] = field(default_factory=dict)  # added to every child

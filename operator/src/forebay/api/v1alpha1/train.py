@@ -93,7 +93,9 @@ class Accelerator(Block):
         Literal["None", "MIG", "TimeSlicing", "MPS"] | None,
         about("How a device may be shared with others (NVIDIA); left out: not at all.", "None"),
     ] = None
-    profile: Annotated[Profile | None, about("Slice of a device, with sharing MIG.", "1g.10gb")] = None
+    profile: Annotated[Profile | None, about("Slice of a device, with sharing MIG.", "1g.10gb")] = (
+        None
+    )
     device_class: Annotated[
         ForeignName | None,
         about(
@@ -160,7 +162,9 @@ class Train(Block):
     params: Params = Field(default_factory=dict)
     nodes: Annotated[
         int,
-        about("Pods that train together, each on its part of every batch; a count.", 1, ge=1, le=256),
+        about(
+            "Pods that train together, each on its part of every batch; a count.", 1, ge=1, le=256
+        ),
     ] = 1
     accelerator: Annotated[
         Accelerator | None, about("Devices for each pod.", {"vendor": "nvidia", "count": 1})
