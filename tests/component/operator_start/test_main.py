@@ -64,6 +64,8 @@ def test_kopf_only_listens_and_asks_the_server_for_our_children_alone():
     assert settings.scanning.disabled, "that would need rights on namespaces and CRDs"
     assert settings.watching.server_timeout < settings.watching.client_timeout
     assert settings.queueing.worker_limit is None
+    history = settings.persistence.diffbase_storage, settings.persistence.progress_storage
+    assert [type(kept).__name__ for kept in history] == ["NoDiffBase", "NoProgress"]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,20 @@ async def test_events_are_written_beside_the_passes_in_their_order(kube):
     assert await told(kube) == [("a", 1), ("b", 1)]
 
 
+async def test_events_stand_back_while_something_is_urgent(kube, monkeypatch):
+    monkeypatch.setattr("forebay.reconcile.recorder._STAND_BACK", 0.01)
+    urgent = [True]
+    recorder = Beside(kube, lambda: urgent[0])
+    await recorder.record(STORE, said("a"), NOW)
+    task = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0.05)
+    assert await told(kube) == []
+    urgent[0] = False
+    await asyncio.sleep(0.1)
+    task.cancel()
+    assert await told(kube) == [("a", 1)]
+
+
 async def test_more_than_fits_drops_the_oldest(kube):
     recorder = Beside(kube, limit=2)
     for text in "abc":

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import kopf
 
+from forebay.handlers.nohistory import NoDiffBase, NoProgress
 from forebay.kube.port import CONFIG_MAP, JOB, K8S_DEPLOYMENT, OWN_KINDS, POD, SERVICE, Kind
 from forebay.manifests.labels import MANAGED_BY
 
@@ -46,6 +47,8 @@ def configure(settings: kopf.OperatorSettings) -> None:
     """Called once, before anything is watched."""
     settings.posting.enabled = False
     settings.peering.standalone = True
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
     settings.networking.error_backoffs = BackOff()
     settings.queueing.error_delays = BackOff()
     settings.queueing.worker_limit = None  # kopf waits for ever when indices and a limit meet

@@ -49,7 +49,7 @@ class Process:
         self._server: tuple[Any, Any] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._vital = Vital(self._kube, environment, namespaces)
-        self._recorder = Beside(self._kube)
+        self._recorder = Beside(self._kube, lambda: self.reconciler.urgent)
         self.reconciler = Reconciler(
             self._kube,
             environment.settings,

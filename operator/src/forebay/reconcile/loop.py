@@ -133,6 +133,11 @@ class Reconciler:
         """Objects that wait for a pass."""
         return len(self._wakes)
 
+    @property
+    def urgent(self) -> bool:
+        """Whether objects of somebody's own wait for their first pass."""
+        return self._wakes.urgent
+
     async def idle(self) -> None:
         """Returns when nothing is due and nothing in work; what is due later does not count."""
         await self._wakes.quiet()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from forebay.reconcile import events
 
 log = structlog.get_logger(__name__)
 LIMIT = 5000  # events that wait; what is older goes first: an event is a courtesy, memory is not
+_STAND_BACK = 0.1  # seconds
 
 
 class Recorder(Protocol):
@@ -39,10 +41,16 @@ class AtOnce:
 
 
 class Beside:
-    """Writes one event after the other while `run` runs, in the order in which they came."""
+    """Writes one event after the other while `run` runs, in the order in which they came.
 
-    def __init__(self, kube: Kube, limit: int = LIMIT) -> None:
+    It stands back while `urgent` says that there are objects without any status.
+    """
+
+    def __init__(
+        self, kube: Kube, urgent: Callable[[], bool] = lambda: False, limit: int = LIMIT
+    ) -> None:
         self._kube = kube
+        self._urgent = urgent
         self._waiting: deque[Obj] = deque(maxlen=limit)
         self._news = asyncio.Event()
 
@@ -59,4 +67,6 @@ class Beside:
             await self._news.wait()
             self._news.clear()
             while self._waiting:
+                while self._urgent():
+                    await asyncio.sleep(_STAND_BACK)
                 await events.write(self._kube, self._waiting.popleft())

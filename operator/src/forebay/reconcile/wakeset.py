@@ -26,6 +26,11 @@ class WakeSet:
         """Keys that are due."""
         return len(self._first) + len(self._due)
 
+    @property
+    def urgent(self) -> bool:
+        """Whether keys are due that come first."""
+        return bool(self._first)
+
     def add(self, ref: Ref, *, first: bool = False) -> None:
         """The key is due now; `first`: before all that are not."""
         if first:
