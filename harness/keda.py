@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,10 +44,18 @@ def start(layout: Layout | None = None) -> None:
     for name, arguments in ((_OPERATOR, operator(layout)), (_ADAPTER, adapter(layout))):
         if processes.pid(name) is None:
             processes.start(name, [programs[name], *arguments], env=_environment(layout))
-    path = f"/apis/{_GROUP}/{_VERSION}"
-    asked = (*kubectl(layout), "get", "--raw", path)
+    processes.wait(_OPERATOR, _gives_figures, seconds=120)
+    asked = (*kubectl(layout), "get", "--raw", f"/apis/{_GROUP}/{_VERSION}")
     processes.wait(_ADAPTER, lambda: attempt(*asked).returncode == 0, seconds=120)
-    processes.wait(_OPERATOR, lambda: True)
+
+
+def _gives_figures() -> bool:
+    """Whether the operator listens for its adapter: the last that it does when it starts."""
+    try:
+        socket.create_connection(("127.0.0.1", _GRPC), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def _definitions() -> Path:
@@ -69,8 +78,10 @@ def _folder(layout: Layout) -> Path:
 
 
 def _environment(layout: Layout) -> Mapping[str, str]:
-    ours = {"KUBECONFIG": str(client(layout, "admin")), "POD_NAMESPACE": NAMESPACE}
-    return {**os.environ, **ours, "WATCH_NAMESPACE": ""}
+    """What a pod of KEDA's would be told; no namespace to watch means all."""
+    ours = {"POD_NAMESPACE": NAMESPACE, "KEDA_CLUSTER_OBJECT_NAMESPACE": NAMESPACE}
+    admin = str(client(layout, "admin"))
+    return {**os.environ, **ours, "KUBECONFIG": admin, "WATCH_NAMESPACE": ""}
 
 
 def operator(layout: Layout) -> list[str]:
