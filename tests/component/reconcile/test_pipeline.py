@@ -55,11 +55,29 @@ async def test_a_suspended_pipeline_starts_nothing_until_it_is_not(cluster):
     assert await phases(cluster) == ["Succeeded"]
 
 
+async def first_run(cluster, reconciler):
+    """One pass gives the pipeline a status, the next one its run."""
+    for _ in range(2):
+        await reconciler.reconcile(Ref.of(await cluster.one(PIPELINE)))
+
+
+async def test_a_new_pipeline_first_says_that_it_was_seen(cluster):
+    await cluster.apply(*small())
+    reconciler = cluster.reconciler()
+    assert await reconciler.reconcile(Ref.of(await cluster.one(PIPELINE))) == 0.0
+    seen = await cluster.one(PIPELINE)
+    assert await cluster.kube.list(RUN) == []
+    assert condition(seen, "Ready")["status"] == "Unknown", "nobody who waits for Ready goes on"
+    assert condition(seen, "Reconciling")["status"] == "True"
+    await reconciler.reconcile(Ref.of(seen))
+    assert len(await cluster.kube.list(RUN)) == 1
+
+
 async def test_suspending_holds_a_run_that_has_not_begun_and_lets_a_begun_one_finish(cluster):
     cluster.ends["probe"] = None
     await cluster.apply(*small())
     reconciler = cluster.reconciler()
-    await reconciler.reconcile(Ref.of(await cluster.one(PIPELINE)))
+    await first_run(cluster, reconciler)
     await cluster.apply(*small(suspend=True))
     await rounds(cluster, reconciler, 3)
     assert await phases(cluster) == ["Suspended"]
@@ -171,13 +189,13 @@ async def test_a_run_of_the_name_that_belongs_to_nobody_is_a_conflict(cluster):
     cluster.ends["ingest"] = None
     await cluster.apply(*small())
     reconciler = cluster.reconciler()
-    await reconciler.reconcile(Ref.of(await cluster.one(PIPELINE)))
+    await first_run(cluster, reconciler)
     run = await cluster.run_object()
     await cluster.kube.delete(Ref.of(run))
     meta = {"name": run["metadata"]["name"], "namespace": "shop"}
     await cluster.apply({**run, "metadata": meta})
     await forget_status(cluster)
-    await reconciler.reconcile(Ref.of(await cluster.one(PIPELINE)))
+    await first_run(cluster, reconciler)
     found = condition(await cluster.one(PIPELINE), "Stalled")
     assert found["reason"] == "NameConflict"
     assert meta["name"] in found["message"]
@@ -215,8 +233,7 @@ async def test_an_interrupted_pass_is_not_made_up_for_by_a_second_run(cluster):
     asked[2]["metadata"]["annotations"] = {"forebay.dev/run": "a"}
     await cluster.apply(*asked)
     reconciler = cluster.reconciler()
-    pipeline = Ref.of(await cluster.one(PIPELINE))
-    await reconciler.reconcile(pipeline)
+    await first_run(cluster, reconciler)
     changed = small(concurrencyPolicy="Allow")
     changed[2]["spec"]["preprocess"] = {"split": {"by": "random"}}
     changed[2]["metadata"]["annotations"] = {"forebay.dev/run": "a"}

@@ -53,7 +53,11 @@ class Draft:
 
 
 def plan(observed: Observed, settings: Settings) -> Plan:
-    """What to do about the pipeline now."""
+    """What to do about the pipeline now.
+
+    One without any status gets that first and its run in the next pass: of many that come at once, each soon says
+    that it was seen.
+    """
     pipeline = observed.object
     if pipeline["metadata"].get("deletionTimestamp"):
         return Plan()
@@ -65,6 +69,8 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     if not is_paused(pipeline):
         _start(draft)
         _prune(draft)
+    if draft.create and not pipeline.get("status"):
+        return Plan(status=pipelinestatus.accepted(draft), requeue_after=0.0)
     return Plan(
         create=tuple(draft.create),
         delete=tuple(draft.delete),

@@ -43,6 +43,18 @@ def status(draft: Draft) -> dict[str, Any]:
     return {key: value for key, value in known.items() if value not in (None, [], {})}
 
 
+def accepted(draft: Draft) -> dict[str, Any]:
+    """The status of a pipeline that was seen for the first time and whose run is not made yet."""
+    pipeline = draft.observed.object
+    conditions = Conditions(pipeline, (STORES, SCHEMA, INGESTING, WARNING), draft.observed.now)
+    conditions.reconciling(Reason.Pending, "its run is about to be made", ready=None)
+    return {
+        "observedGeneration": pipeline["metadata"].get("generation", 1),
+        "phase": "Pending",
+        "conditions": conditions.items(),
+    }
+
+
 def _last_run(draft: Draft) -> Mapping[str, Any] | None:
     """The newest run, also the one made in this pass; as it was recorded when it is gone."""
     if draft.create:
