@@ -29,6 +29,10 @@ class Server:
         self.reads.append(("get", ref.kind.kind))
         return await self.kube.get(ref)
 
+    async def find(self, ref):
+        self.reads.append(("find", ref.kind.kind))
+        return await self.kube.get(ref)
+
     async def list(self, kind, namespace=None, labels=None):
         self.reads.append(("list", kind.kind))
         return await self.kube.list(kind, namespace, labels)

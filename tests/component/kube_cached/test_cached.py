@@ -69,7 +69,7 @@ async def test_before_the_lists_reads_are_live(server):
     assert not cached.ready
     assert await cached.get(ref()) is not None
     assert await cached.list(DATASTORE, "shop")
-    assert server.reads == [("get", "DataStore"), ("list", "DataStore")]
+    assert server.reads == [("find", "DataStore"), ("list", "DataStore")]
 
 
 async def test_a_write_is_remembered_at_once(server):

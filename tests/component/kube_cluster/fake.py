@@ -64,7 +64,9 @@ class FakeServer:
 
     def listing(self, request: web.Request) -> web.Response:
         start = int(request.query.get("continue", 0))
-        found = [o for p, o in self.objects.items() if "/jobs/" in p]
+        name = request.query.get("fieldSelector", "").removeprefix("metadata.name=")
+        jobs = [o for p, o in self.objects.items() if "/jobs/" in p]
+        found = [o for o in jobs if name in ("", o["metadata"]["name"])]
         meta: dict[str, Any] = {"resourceVersion": str(self.version)}
         if start + self.page < len(found):
             meta["continue"] = str(start + self.page)

@@ -71,6 +71,24 @@ async def test_what_is_read_carries_its_kind(kube, fake):
     assert (found["apiVersion"], found["kind"]) == ("batch/v1", "Job")
 
 
+async def test_one_object_is_found_by_the_right_to_list(kube, fake):
+    fake.put(f"{JOBS}/a")
+    fake.put(f"{JOBS}/b")
+    found = await kube.find(Ref(JOB, "shop", "b"))
+    assert (found["metadata"]["name"], found["kind"]) == ("b", "Job")
+    assert fake.requests[-1].path == JOBS
+    assert await kube.find(Ref(JOB, "shop", "c")) is None
+
+
+async def test_pages_are_given_as_they_come(kube, fake):
+    fake.page = 2
+    for name in "abc":
+        fake.put(f"{JOBS}/{name}")
+    sizes = [len(page) async for page in kube.pages(JOB, "shop", {"a": "b"})]
+    assert sizes == [2, 1]
+    assert fake.requests[-1].query["labelSelector"] == "a=b"
+
+
 async def test_a_list_follows_every_page_and_comes_sorted(kube, fake):
     fake.page = 2
     for name in "dbace":

@@ -128,6 +128,8 @@ class NoObjects:
     async def get(self, _ref):
         return None
 
+    find = get
+
     async def apis(self):
         return frozenset()
 

@@ -40,6 +40,8 @@ def test_out_of_a_pod_there_is_no_heartbeat_and_no_port():
 class Source(EmbeddedKube):
     """The embedded API as the cached port's source."""
 
+    find = EmbeddedKube.get
+
     async def pages(self, kind, namespace, labels):
         yield await self.list(kind, namespace, labels)
 

@@ -212,6 +212,9 @@ class Pages:
     def __getattr__(self, name):
         return getattr(self._kube, name)
 
+    async def find(self, ref):
+        return await self._kube.get(ref)
+
     async def pages(self, kind, namespace, labels):
         yield await self._kube.list(kind, namespace, labels)
 

@@ -5,10 +5,10 @@ Each verb is one that the operator uses; tests/e2e compares them with the audit 
 Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each watched namespace.
 */}}
 {{- define "forebay.rules.watcher" -}}
-# Reading and following all of them.
+# Following all of them. One that must be looked at anew is listed by its name: that needs no right of its own.
 - apiGroups: [forebay.dev]
   resources: [datastores, nosqlpipelines, pipelineruns, modelversions, modeldeployments]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 # Runs are made for pipelines, versions by runs; old ones go.
 - apiGroups: [forebay.dev]
   resources: [pipelineruns]
@@ -26,25 +26,25 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
 # Stage documents and their like, and the operator's heartbeat.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch, delete]
 # What serves a model, and by what pods that train together find each other.
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, watch, create, patch]
+  verbs: [list, watch, create, patch]
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [get, list, create, patch, delete]
 # Stages and probes.
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch, delete]
 # Why a pod does not run, whose a pod is that pushes progress, and the last lines of one that failed.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]

@@ -23,7 +23,10 @@ Labels = Mapping[str, str]
 
 
 class Source(Kube, Protocol):
-    """A port that lists page by page: a whole list in memory would be many times the cache."""
+    """A port that lists page by page, because a whole list in memory would be many times the cache."""
+
+    async def find(self, ref: Ref) -> Obj | None:
+        """The object, or None, by the right to list its kind."""
 
     def pages(self, kind: Kind, namespace: str | None, labels: Labels) -> AsyncIterator[Objects]:
         """All objects of one moment, in pages."""
@@ -115,7 +118,8 @@ class CachedKube:
     async def _look(self, ref: Ref) -> Obj | None:
         """The object as it is now, which is remembered."""
         since, uid = self._cache.count, self._cache.uid(ref)
-        obj = await self._source.get(ref)
+        watched = ref.kind in self._watched
+        obj = await (self._source.find(ref) if watched else self._source.get(ref))
         if obj is not None:
             self._learn(obj)
         elif uid is not None and self._cache.heard(ref) <= since:
