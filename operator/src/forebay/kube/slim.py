@@ -28,6 +28,8 @@ _KUBECTL = "kubectl.kubernetes.io/last-applied-configuration"
 _JOB_SPEC = ("suspend", "parallelism", "completions", "completionMode", "backoffLimit")
 _POD_SPEC = ("nodeName",)
 _POD_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", "startTime")
+_CONDITION = ("type", "status", "reason", "message")
+_CONTAINER = ("name", "image", "ready", "restartCount", "state", "lastState")
 _DIGEST = 16  # hexadecimal digits
 
 
@@ -69,6 +71,9 @@ def _job(obj: Obj) -> Obj:
 def _pod(obj: Obj) -> Obj:
     head = {"apiVersion": obj["apiVersion"], "kind": obj["kind"]}
     spec, status = _some(obj.get("spec"), _POD_SPEC), _some(obj.get("status"), _POD_STATUS)
+    for name, keys in (("conditions", _CONDITION), ("containerStatuses", _CONTAINER)):
+        if name in status:
+            status[name] = [_some(entry, keys) for entry in status[name]]
     return {**head, "spec": spec, "status": status}
 
 
