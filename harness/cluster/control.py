@@ -90,6 +90,7 @@ def api_server(layout: Layout) -> list[str]:
         f"--proxy-client-key-file={layout.key('front-proxy')}",
         f"--audit-policy-file={layout.root / 'audit-policy.json'}",
         f"--audit-log-path={layout.audit}",
+        "--audit-log-maxsize=100000",  # MB: who counts requests must find them in one file
         "--audit-log-maxsize=100000",  # MB; else it is cut at 100, and tests read all of it
         "--allow-privileged",
     ]
