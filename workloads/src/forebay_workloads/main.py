@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 import importlib
-import signal
 import os
+import signal
 import sys
 import threading
 import traceback
