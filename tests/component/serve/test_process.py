@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from forebay_workloads.contract import Result, ServeDocument, StoreRef
+from forebay_workloads.contract import REQUESTS_IN_PROGRESS, Result, ServeDocument, StoreRef
 from forebay_workloads.registry import artifact
 from forebay_workloads.stores import open_store
 from tests.unit.serve.graphs import factors, linear
@@ -94,6 +94,7 @@ def test_it_answers_counts_and_drains_and_needs_no_torch(pod):
     for outcome in ("ok", "refused"):
         labels = f'model_version="movies-v1",outcome="{outcome}",route="/predict"'
         assert f"forebay_requests_total{{{labels}}} 1.0" in text
+    assert f"{REQUESTS_IN_PROGRESS} 0.0" in text.splitlines()  # one number, whoever scales by it
     maps = Path(f"/proc/{pod.process.pid}/maps").read_text()
     assert "onnxruntime" in maps
     assert "libtorch" not in maps

@@ -7,7 +7,7 @@ import os
 import httpx
 import pytest
 
-from forebay_workloads.contract import REQUESTS_IN_PROGRESS, ServeDocument, StoreRef
+from forebay_workloads.contract import ServeDocument, StoreRef
 from tests.unit.serve.graphs import factors
 
 
@@ -145,12 +145,6 @@ async def locked(app):
         httpx.AsyncClient(transport=transport, base_url="http://model") as client,
     ):
         yield client
-
-
-async def test_the_requests_in_progress_are_one_number_for_whoever_scales_by_it(client):
-    await client.post("/recommend", json={"user": "ann", "top": 1})
-    lines = (await client.get("/metrics")).text.splitlines()
-    assert f"{REQUESTS_IN_PROGRESS} 0.0" in lines
 
 
 async def test_a_request_counts_while_it_is_answered(app):
