@@ -19,7 +19,7 @@ WATCHED: Mapping[Kind, Mapping[str, str]] = {
 """What is listened to, and the labels by which the API server is to choose."""
 
 _FIRST, _LAST = 0.5, 15.0  # seconds
-_PAGE = 100  # objects of one answer to a list: a page of pods is several MiB in memory
+_PAGE = 50  # objects of one answer to a list: all kinds are listed at once, a pod is 40 KiB
 _SERVER, _CLIENT, _CONNECT = 300, 330, 10  # seconds of a watch: its end, a lost end, its beginning
 _REQUEST = 30  # seconds of any other request
 _SILENCE = 70.0  # seconds: bookmarks come every minute, so a longer silence is a dead connection

@@ -22,7 +22,7 @@ from forebay.kube.discovery import Discovery
 from forebay.kube.port import EVENT, FIELD_MANAGER, Kind, Obj, Ref, WatchEvent
 
 Objects = list[Obj]
-_PAGE = 200  # objects of one answer to a list: of pods that is 2 MiB of text
+_PAGE, _SMALL_PAGE = 500, 50  # objects of one answer to a list; a pod is 40 KiB in memory
 _SERVERS_OWN = ("managedFields", "creationTimestamp", "generation", "selfLink")
 
 
@@ -69,8 +69,8 @@ class ClusterKube:
     async def pages(
         self, kind: Kind, namespace: str | None, labels: Mapping[str, str]
     ) -> AsyncIterator[Objects]:
-        """All objects of one moment in pages, for who would not hold them all at once."""
-        async for objects, _ in self._pages(kind, namespace, labels):
+        """All objects of one moment in small pages, for who would not hold them all at once."""
+        async for objects, _ in self._pages(kind, namespace, labels, _SMALL_PAGE):
             yield objects
 
     async def _list(
@@ -78,15 +78,15 @@ class ClusterKube:
     ) -> tuple[Objects, str]:
         found: Objects = []
         version = ""
-        async for objects, at in self._pages(kind, namespace, labels):
+        async for objects, at in self._pages(kind, namespace, labels, _PAGE):
             found += objects
             version = at
         return found, version
 
     async def _pages(
-        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None
+        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None, size: int
     ) -> AsyncIterator[tuple[Objects, str]]:
-        query = [("limit", str(_PAGE))]
+        query = [("limit", str(size))]
         if labels:
             query.append(("labelSelector", ",".join(f"{k}={v}" for k, v in sorted(labels.items()))))
         more: Query = ()

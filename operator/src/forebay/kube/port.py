@@ -20,7 +20,7 @@ GROUP = "forebay.dev"
 API_VERSION = "forebay.dev/v1alpha1"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Kind:
     """A kind as the API serves it."""
 
@@ -98,7 +98,7 @@ def kind_of(obj: Obj) -> Kind:
     return KINDS[obj["apiVersion"], obj["kind"]]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Ref:
     """One object by kind, namespace and name."""
 
