@@ -9,5 +9,7 @@ tests() { # what a filter of the caller's leaves empty (exit code 5) is no failu
   pytest --durations=10 tests/e2e "$@" || [ $? -eq 5 ]
 }
 python -m harness.cluster reset
-tests -n "${FOREBAY_TEST_WORKERS:-4}" -m "e2e and not alone and not nightly" "$@"
-tests -m "e2e and alone and not nightly" "$@"
+result=0
+tests -n "${FOREBAY_TEST_WORKERS:-4}" --dist loadgroup -m "e2e and not alone and not nightly" "$@" || result=1
+tests -m "e2e and alone and not nightly" "$@" || result=1
+exit $result

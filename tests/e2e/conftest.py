@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from harness import tools
 
-from tests.e2e.kit import data, images, objects
+from tests.e2e.kit import data, images, modules, objects
 from tests.e2e.kit.api import Api
 from tests.e2e.kit.kubectl import Kubectl
 from tests.e2e.kit.operator import Operator
+from tests.e2e.kit.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,6 +115,25 @@ def project(namespace: str, supplied: Callable[[str], None]) -> str:
     """A fresh namespace with stores and data: what a pipeline of `objects` needs."""
     supplied(namespace)
     return namespace
+
+
+@pytest.fixture
+def installed(kubectl: Kubectl) -> Iterator[Callable[..., None]]:
+    """Installs a module's definitions for one test: (module, file…). Tests that touch the same are one xdist_group."""
+    there: list[str] = []
+
+    def install(module: str, *files: str) -> None:
+        paths = modules.definitions(module, *files)
+        there.extend(part for path in paths for part in ("-f", str(path)))
+        kubectl("apply", "--server-side", *there)
+        names = [yaml.safe_load(path.read_text())["metadata"]["name"] for path in paths]
+        for name in names:  # Established comes some seconds before kubectl finds the kind
+            seen = ("get", name, "--all-namespaces")
+            until(lambda seen=seen: kubectl.attempt(*seen).returncode == 0, 40, f"{name} is served")
+
+    yield install
+    if there:
+        kubectl("delete", "--ignore-not-found", *there)
 
 
 @pytest.fixture(scope="session")

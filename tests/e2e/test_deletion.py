@@ -53,8 +53,7 @@ def test_F68_a_pipeline_deleted_and_made_again_starts_anew(kubectl, api, project
 
 
 def test_a_namespace_goes_with_a_run_inside(kubectl, api, project):
-    params = {**objects.TRAIN["params"], "epochs": "100000", "patience": "100000"}
-    kubectl.apply([objects.train_only(params=params), objects.served()], project)
+    kubectl.apply([objects.train_only(params=objects.LONG), objects.served()], project)
     until(
         lambda: stages(first_run(api, project)).get("train", {}).get("state") == "Running",
         120,

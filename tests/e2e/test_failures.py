@@ -59,13 +59,15 @@ def test_F23_a_gpu_that_no_node_has_is_told_in_the_schedulers_words(kubectl, api
     record = reason_of(api, project, "train", "Unschedulable")
     assert "nvidia.com/gpu" in record["message"]
     assert record["state"] == "Pending"
-    events = kubectl("get", "events", "-n", project)
-    assert "Unschedulable" in events
+    until(
+        lambda: "Unschedulable" in kubectl("get", "events", "-n", project),
+        20,
+        "an event tells it too",
+    )
 
 
 def test_a_run_that_takes_longer_than_allowed_is_ended(kubectl, api, project):
-    params = {**objects.TRAIN["params"], "epochs": "100000", "patience": "100000"}
-    pipeline = objects.train_only(params=params)
+    pipeline = objects.train_only(params=objects.LONG)
     pipeline["spec"]["runPolicy"] = {"activeDeadlineSeconds": 30}
     kubectl.apply([pipeline], project)
     until(

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.e2e.kit import modules, objects
+from tests.e2e.kit import objects
 from tests.e2e.kit.waiting import condition, stays, until
 from tests.e2e.kit.watching import finished, jobs, phase, runs, shown, stages
 
@@ -22,7 +22,7 @@ KUEUE = (
 NOTICED = 35  # seconds: the operator asks every 30 what is installed
 TRAIN = "forebay.dev/stage-name=train"
 INDEX = "batch.kubernetes.io/job-completion-index"
-LONG = {**objects.TRAIN["params"], "epochs": "200", "patience": "200", "batch_size": "32"}
+LONG = {**objects.LONG, "epochs": "200", "patience": "200"}
 
 
 def pipeline(name="taste", **more):
@@ -46,24 +46,6 @@ def running(api, namespace, count=2):
         return found if len(alive) == count else None
 
     return until(look, 150, f"{count} pods run", lambda: shown(api, namespace))
-
-
-@pytest.fixture
-def installed(kubectl):
-    """Installs a definition for one test, and waits until the operator knows of it."""
-    there = []
-
-    def install(module, file):
-        path = str(modules.folder(module) / file)
-        kubectl("apply", "--server-side", "-f", path)
-        there.append(path)
-        wait = ("wait", "--for=condition=Established", "-f", path, "--timeout=30s")
-        until(lambda: kubectl.attempt(*wait).returncode == 0, 60, "the definition is served")
-        time.sleep(NOTICED)
-
-    yield install
-    for path in there:
-        kubectl("delete", "--ignore-not-found", "-f", path)
 
 
 def test_two_pods_train_a_model_as_good_as_one(kubectl, api, project):
@@ -107,6 +89,7 @@ def test_with_jobset_installed_a_jobset_is_made_that_its_schema_takes(
     kubectl, api, project, installed
 ):
     installed(*JOBSET)
+    time.sleep(NOTICED)
     made = pipeline(nodes=2)
     made["spec"]["runPolicy"] = {"backoffLimit": 1, "activeDeadlineSeconds": 90}
     kubectl.apply([made], project)
@@ -143,10 +126,12 @@ def let_go(api, namespace, job, suspend):
     api.patch("jobs", job["metadata"]["name"], namespace, {"spec": {"suspend": suspend}})
 
 
+@pytest.mark.xdist_group("kueue")
 def test_F28_a_job_waits_for_its_queue_and_is_never_let_go_by_the_operator(
     kubectl, api, project, installed
 ):
     installed(*KUEUE)
+    time.sleep(NOTICED)
     made = pipeline(params=LONG)
     made["spec"]["queue"] = {"name": "ml"}
     made["spec"].pop("evaluate")
@@ -178,6 +163,7 @@ def test_F28_a_job_waits_for_its_queue_and_is_never_let_go_by_the_operator(
     )  # fmt: skip
 
 
+@pytest.mark.xdist_group("kueue")
 def test_without_kueue_a_queue_is_a_warning_and_the_job_starts(kubectl, api, project):
     made = objects.ingest_only()
     made["spec"]["queue"] = {"name": "ml"}

@@ -14,7 +14,11 @@ from tests.e2e.kit import data, modules, objects
 from tests.e2e.kit.waiting import condition, stays, until
 from tests.e2e.kit.watching import finished, phase
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(420),
+    pytest.mark.xdist_group("optional-apis"),  # definitions come and go, in this order
+]
 ACCOUNT = "system:serviceaccount:forebay:forebay"
 SCALED = {
     "replicas": {"min": 1, "max": 3},
@@ -39,24 +43,6 @@ def served(kubectl, api, operator, shared_namespace):
     assert phase(finished(api, shared_namespace)) == "Succeeded"
     kubectl("wait", "-n", shared_namespace, "--for=condition=Ready", "--timeout=90s", "md/taste")
     return shared_namespace
-
-
-@pytest.fixture
-def installed(kubectl):
-    """Installs definitions of a module for one test."""
-    there = []
-
-    def install(module, files):
-        paths = [str(modules.folder(module) / file) for file in files]
-        arguments = [part for path in paths for part in ("-f", path)]
-        kubectl("apply", "--server-side", *arguments)
-        there.append(arguments)
-        wait = ("wait", "--for=condition=Established", *arguments, "--timeout=5s")
-        until(lambda: kubectl.attempt(*wait).returncode == 0, 30, "the kinds are served")
-
-    yield install
-    for arguments in there:
-        kubectl("delete", "--ignore-not-found", *arguments)
 
 
 def warning(api, namespace):
@@ -114,7 +100,7 @@ def test_when_keda_comes_its_scaler_takes_over_and_the_pods_are_left_alone(
     kubectl, api, served, installed
 ):
     before = deployment(api, served)["metadata"]["generation"]
-    installed(modules.KEDA, KEDA)
+    installed(modules.KEDA, *KEDA)
     (scaler,) = until(lambda: kubectl.list(SCALER, served), 80, "there is a scaler of KEDA")
     assert scaler["spec"]["triggers"][0]["type"] == "metrics-api"
     assert kubectl.list(HPA, served) == []
@@ -146,7 +132,7 @@ def test_a_lag_of_a_broker_with_a_password_is_asked_for_by_a_scaler_that_keda_ta
         },
     )
     stream = {"from": {"storeRef": {"name": "kafka"}, "topic": "tx"}, "to": {"topic": "tx.scored"}}
-    installed(modules.KEDA, KEDA)
+    installed(modules.KEDA, *KEDA)
     kubectl.apply([broker], served)
     change(
         kubectl,
@@ -177,7 +163,7 @@ def test_a_gateway_is_waited_for_and_led_to_the_service_without_new_pods(
         20,
         "it is said that the Gateway API is missing",
     )
-    installed(modules.GATEWAY_API, GATEWAY)
+    installed(modules.GATEWAY_API, *GATEWAY)
     (route,) = until(lambda: kubectl.list(ROUTE, served), 80, "there is a route")
     (backend,) = route["spec"]["rules"][0]["backendRefs"]
     assert (backend["name"], backend["port"]) == ("taste", 80)

@@ -38,8 +38,7 @@ def test_ratings_become_a_served_model_whose_prediction_the_service_answers(kube
 def test_progress_of_a_stage_reaches_the_status_without_write_access_of_its_pod(
     kubectl, api, project
 ):
-    params = {**objects.TRAIN["params"], "epochs": "4000", "patience": "4000"}
-    kubectl.apply([objects.train_only(params=params)], project)
+    kubectl.apply([objects.train_only(params=objects.LONG)], project)
 
     def epoch():
         run = first_run(api, project)

@@ -49,8 +49,7 @@ def test_each_line_of_the_log_is_json_and_a_pass_says_what_it_is_about(
 
 
 def test_a_running_stage_tells_how_far_it_is(kubectl, api, project):
-    params = {**objects.TRAIN["params"], "epochs": "100000", "patience": "100000"}
-    kubectl.apply([objects.train_only(params=params)], project)
+    kubectl.apply([objects.train_only(params=objects.LONG)], project)
 
     def progress():
         found = (first_run(api, project) or {}).get("status", {}).get("progress") or {}

@@ -14,6 +14,11 @@ HELM_CONTROLLER = "github.com/fluxcd/helm-controller@v1.4.0"
 ARGO_CD = "github.com/argoproj/argo-cd/v3@v3.2.0"
 
 
+def definitions(module: str, *files: str) -> list[Path]:
+    """Paths of a module's CustomResourceDefinitions."""
+    return [folder(module) / file for file in files]
+
+
 @functools.cache
 def folder(module: str) -> Path:
     """The folder of a module's files; `module` is `path@version`."""

@@ -15,6 +15,7 @@ TRAIN = {
     "algorithm": "matrix-factorization",
     "params": {"user": "user", "item": "item", "rating": "rating", "epochs": "5", "seed": "3"},
 }
+LONG = {**TRAIN["params"], "epochs": "10000", "patience": "10000", "batch_size": "32"}  # minutes
 SMALL = {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}}
 
 

@@ -73,7 +73,7 @@ def plan(observed: Observed, settings: Settings) -> Plan:
 def _without_job(
     observed: Observed, settings: Settings, conditions: Conditions, key: str, stale: tuple[Ref, ...]
 ) -> Plan:
-    """Waits until the next probe is due, or starts it."""
+    """Waits until the next probe is due, or starts it. Created, not applied: a Job cannot be changed."""
     store = observed.object
     status = store.get("status") or {}
     known = status.get("probeKey") == key
@@ -83,9 +83,12 @@ def _without_job(
             return _written(observed, conditions, {}, delete=stale, requeue_after=wait)
     else:
         _unknown(conditions, Reason.Progressing, "the store is being probed")
-    create = _missing_claim(observed, settings)
-    apply = (probe_config_map(store, key, settings), probe_job(store, key, settings))
-    return _written(observed, conditions, {}, create=create, apply=apply, delete=stale)
+    document = probe_config_map(store, key, settings)
+    probe = (probe_job(store, key, settings),)
+    if not _config_map(observed, probe_name(store, key)):
+        probe = (document, *probe)
+    create = (*_missing_claim(observed, settings), *probe)
+    return _written(observed, conditions, {}, create=create, delete=stale)
 
 
 def _with_job(
@@ -239,7 +242,6 @@ def _written(
     found: Mapping[str, Any],
     *,
     create: tuple[Obj, ...] = (),
-    apply: tuple[Obj, ...] = (),
     delete: tuple[Ref, ...] = (),
     requeue_after: float | None = None,
 ) -> Plan:
@@ -258,4 +260,6 @@ def _written(
         "conditions": items,
     }
     events = changes(store, items, READY, WARNING)
-    return Plan(create, apply, delete, status, events, requeue_after)
+    return Plan(
+        create=create, delete=delete, status=status, events=events, requeue_after=requeue_after
+    )

@@ -40,7 +40,7 @@ async def execute(
     for obj in plan.hand_over:
         await kube.apply(obj, manager=NOBODY, force=False)
     for obj in plan.create:
-        await _create(kube, obj)
+        await _create(kube, obj, observed)
     ours = {Ref.of(child) for child in observed.children}
     for obj in plan.apply:
         if Ref.of(obj) not in ours:
@@ -57,11 +57,15 @@ async def execute(
     return again
 
 
-async def _create(kube: Kube, obj: Obj) -> None:
+async def _create(kube: Kube, obj: Obj, observed: Observed) -> None:
+    """Raises NameTaken, so that the plan looks at the holder; Foreign when it has, and wants the name still."""
     try:
         await kube.create(obj)
     except AlreadyExists as error:
-        raise NameTaken(Ref.of(obj)) from error
+        ref = Ref.of(obj)
+        if observed.related.get(ref) is not None:
+            await _refuse_foreign(kube, obj)
+        raise NameTaken(ref) from error
 
 
 async def _refuse_foreign(kube: Kube, obj: Obj) -> None:
