@@ -83,11 +83,10 @@ def _without_job(
             return _written(observed, conditions, {}, delete=stale, requeue_after=wait)
     else:
         _unknown(conditions, Reason.Progressing, "the store is being probed")
-    document = probe_config_map(store, key, settings)
-    probe = (probe_job(store, key, settings),)
+    create = _missing_claim(observed, settings)
     if not _config_map(observed, probe_name(store, key)):
-        probe = (document, *probe)
-    create = (*_missing_claim(observed, settings), *probe)
+        create = (*create, probe_config_map(store, key, settings))
+    create = (*create, probe_job(store, key, settings))
     return _written(observed, conditions, {}, create=create, delete=stale)
 
 
