@@ -9,6 +9,8 @@ tests() { # what a filter of the caller's leaves empty (exit code 5) is no failu
   pytest --durations=10 tests/e2e "$@" || [ $? -eq 5 ]
 }
 python -m harness.cluster reset
+FOREBAY_TEST_SINCE="$(date -u +%Y-%m-%dT%H:%M:%SZ)" # what the API server has written down since then counts
+export FOREBAY_TEST_SINCE
 result=0
 tests -n "${FOREBAY_TEST_WORKERS:-4}" --dist loadgroup -m "e2e and not alone and not nightly" "$@" || result=1
 tests -m "e2e and alone and not nightly" "$@" || result=1

@@ -54,4 +54,4 @@ def test_pods_of_nodes_that_go_are_told_by_namespace():
             ("b", "four", {}),
         ]
     ]
-    assert dict(kwok._on(pods, {"fake-000"})) == {"a": ["one"], "b": ["three"]}
+    assert kwok._places(pods, {"fake-000"}) == [("a", "fake-000"), ("b", "fake-000")]
