@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.kit import objects
 from tests.e2e.kit.waiting import stays, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 OURS = "datastores,nosqlpipelines,pipelineruns,modelversions,modeldeployments"
 KUBERNETES_OWN = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
 
