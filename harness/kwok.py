@@ -95,14 +95,14 @@ def stop(layout: Layout | None = None) -> None:
     nodes = run(*call, "get", "nodes", "-l", LABEL, "-o", "jsonpath={.items[*].metadata.name}")
     run(*call, "delete", "nodes", "-l", LABEL, "--ignore-not-found")
     pods = json.loads(run(*call, "get", "pods", "--all-namespaces", "-o", "json"))["items"]
-    for namespace, node in _places(pods, set(nodes.split())):  # a request for each, not for each pod
+    for namespace, node in _places(pods, set(nodes.split())):
         which = f"fieldSelector=spec.nodeName={node}&gracePeriodSeconds=0"
         run(*call, "delete", "--raw", f"/api/v1/namespaces/{namespace}/pods?{which}")
     Processes(layout).stop(_NAME)
 
 
 def _places(pods: list[dict[str, Any]], nodes: set[str]) -> list[tuple[str, str]]:
-    """Namespace and node of the pods on these nodes."""
+    """Namespace and node of the pods on these nodes: one request each ends them all."""
     found = {(pod["metadata"]["namespace"], pod["spec"].get("nodeName")) for pod in pods}
     return sorted(place for place in found if place[1] in nodes)
 

@@ -22,6 +22,8 @@ WISHED = {
                     }
                 ],
                 "volumes": [{"name": "tmp", "emptyDir": {}}],
+                "nodeSelector": {"gpu": "a", "zone": "x"},
+                "tolerations": [{"key": "gpu", "effect": "NoSchedule"}],
             }
         },
     },
@@ -49,6 +51,8 @@ OWNED = {
                     }
                 },
                 "f:volumes": {'k:{"name":"tmp"}': {".": {}, "f:emptyDir": {}, "f:name": {}}},
+                "f:nodeSelector": {},
+                "f:tolerations": {},
             }
         },
     },
@@ -99,6 +103,8 @@ _CONTAINER = ("spec", "template", "spec", "containers", 0)
         changed((*_CONTAINER, "command"), ["serve", "--fast"]),
         changed((*_CONTAINER, "name"), "other"),
         changed(("spec", "template", "spec", "volumes"), []),
+        changed(("spec", "template", "spec", "nodeSelector"), {"gpu": "a"}),
+        changed(("spec", "template", "spec", "tolerations", 0), {"key": "gpu"}),
     ],
 )
 def test_a_change_needs_an_apply(wished):

@@ -183,11 +183,11 @@ class CachedKube:
     ) -> Obj:
         """As the port says; nothing is sent when the object is known to be so already."""
         ref, plain = Ref.of(obj), subresource is None and not dry_run
-        if plain and manager == FIELD_MANAGER and (known := self._as_wished(ref, obj)):
+        known = self._known(ref) if plain and manager == FIELD_MANAGER else None
+        if known is not None and self._as_wished(ref, obj, known):
             return known
-        before = self._cache.get(ref) if plain else None
         made = await self._write(ref, obj, manager, subresource, force=force, dry_run=dry_run)
-        if before is not None and version_of(before) == version_of(made):
+        if known is not None and version_of(known) == version_of(made):
             self._unchanged[ref] = (_hash(obj), version_of(made))
         return made
 
@@ -218,16 +218,16 @@ class CachedKube:
             self._answered(ref, made, lists)
         return made
 
-    def _as_wished(self, ref: Ref, obj: Obj) -> Obj | None:
-        """The object if an apply would change nothing, by what a watch told or the pass's own list."""
+    def _known(self, ref: Ref) -> Obj | None:
+        """The object by what a watch told or the pass's own list."""
         if ref.kind in self._synced and self._covers(ref):
-            found = self._cache.get(ref)
-        else:
-            found = self._glimpsed.pop(ref, None)
-        if found is None:
-            return None
-        in_vain = self._unchanged.get(ref) == (_hash(obj), version_of(found))
-        return found if in_vain or is_applied(slim(obj), found) else None
+            return self._cache.get(ref)
+        return self._glimpsed.pop(ref, None)
+
+    def _as_wished(self, ref: Ref, obj: Obj, known: Obj) -> bool:
+        """Whether an apply would change nothing: by what stands there, or because the last one did not."""
+        in_vain = self._unchanged.get(ref) == (_hash(obj), version_of(known))
+        return in_vain or is_applied(slim(obj), known)
 
     async def delete(
         self,
