@@ -213,6 +213,31 @@ async def test_fields_that_cannot_be_honoured_are_named_in_a_warning(cluster):
             assert field in warning["message"]
 
 
+async def test_F27_what_an_owner_left_behind_is_told_and_waited_for(cluster):
+    """As after `kubectl delete --cascade=orphan` and another apply: nobody will ever remove it."""
+    left = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "movies",
+            "namespace": "shop",
+            "labels": {"app.kubernetes.io/managed-by": "forebay", "forebay.dev/owner-uid": "old"},
+        },
+        "spec": {"selector": {"app": "old"}, "ports": [{"port": 80}]},
+    }
+    made = await cluster.kube.create(left, manager="forebay")
+    await cluster.apply(*world())
+    reconciler = cluster.reconciler()
+    for _ in range(25):
+        with contextlib.suppress(Foreign):
+            await cluster.round(reconciler)
+        await cluster.controllers()
+    told = condition(await cluster.one(DEPLOYMENT), "Ready")
+    assert (told["status"], told["reason"]) == ("False", "NameConflict")
+    assert "left behind" in told["message"]
+    assert await cluster.kube.get(Ref.of(made)) == made
+
+
 async def test_F27_a_service_of_somebody_else_is_neither_taken_over_nor_passed_in_silence(cluster):
     theirs = {
         "apiVersion": "v1",

@@ -17,6 +17,21 @@ REF = Ref(PIPELINE, "shop", "movies")
 FAST = Settings(retry_base=0.01, retry_cap=0.02, status_interval=0.05, workers=4)
 
 
+class Denies:
+    """The API, whose answers to a `get` of a kind are a refusal."""
+
+    def __init__(self, kube, kind):
+        self._kube, self._kind = kube, kind
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def get(self, ref):
+        if ref.kind == self._kind:
+            raise Forbidden(403, "Forbidden", f"may not get {ref.kind.plural} in {ref.namespace}")
+        return await self._kube.get(ref)
+
+
 class Fails:
     """The API, whose status writes fail as often as it is told."""
 
@@ -167,6 +182,23 @@ async def test_F18_what_the_operator_may_not_do_is_said_in_a_condition(cluster, 
         "Forbidden",
         "may not create jobs in shop",
     )
+
+
+async def test_F18_what_the_operator_may_not_read_is_said_in_a_condition(cluster):
+    auth = {"secretRef": {"name": "shop-user"}}
+    cassandra = {"contactPoints": ["db"], "keyspace": "shop"}
+    store = own("DataStore", "shop", {"type": "cassandra", "cassandra": cassandra, "auth": auth})
+    await cluster.apply(store)
+    told = []
+    reconciler = Reconciler(
+        Denies(cluster.kube, SECRET), FAST, witness=lambda *states: told.append(states)
+    )
+    with pytest.raises(Forbidden):
+        await reconciler.reconcile(Ref.of(store))
+    found = condition(await cluster.kube.get(Ref.of(store)), "Stalled")
+    assert (found["status"], found["reason"]) == ("True", "Forbidden")
+    assert found["message"] == "may not get secrets in shop"
+    assert len(told) == 1, "metrics count it too"
 
 
 async def test_an_object_that_is_gone_is_forgotten(cluster, running):

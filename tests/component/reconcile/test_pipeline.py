@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from forebay.errors import Conflict
 from forebay.kube.port import EVENT, JOB, PIPELINE, RUN, Ref
 from forebay_workloads.contract import Result
 from tests.component.reconcile.cluster import world
@@ -130,6 +131,52 @@ async def test_the_history_limits_keep_the_newest_runs(cluster):
     assert await phases(cluster) == ["Succeeded"]
     pipeline = await cluster.one(PIPELINE)
     assert pipeline["status"]["phase"] in ("Ready", "Failed")
+
+
+class Contended:
+    """The API, on which somebody else writes to a pipeline just before the end of its run is written down."""
+
+    def __init__(self, kube):
+        self._kube, self.fails = kube, 1
+
+    def __getattr__(self, name):
+        return getattr(self._kube, name)
+
+    async def apply(self, obj, **kwargs):
+        last = (obj.get("status") or {}).get("lastRun") or {}
+        if self.fails and obj["kind"] == PIPELINE.kind and last.get("phase") == "Failed":
+            self.fails -= 1
+            raise Conflict(409, "Conflict", "stale")
+        return await self._kube.apply(obj, **kwargs)
+
+
+async def test_a_run_beyond_the_limit_goes_after_its_end_is_written_down(cluster):
+    cluster.ends["ingest"] = (65, Result(reason="EmptyDataset"), {})
+    await cluster.apply(*small(failedRunsHistoryLimit=0))
+    reconciler = cluster.reconciler(Contended(cluster.kube))
+    await rounds(cluster, reconciler, 12)
+    assert await cluster.kube.list(RUN) == []
+    pipeline = await cluster.one(PIPELINE)
+    assert pipeline["status"]["lastRun"]["phase"] == "Failed"
+    assert (condition(pipeline, "Ready")["status"], pipeline["status"]["phase"]) == (
+        "False",
+        "Failed",
+    )
+
+
+async def test_a_run_whose_time_is_over_waits_until_its_pipeline_tells_its_end(cluster):
+    await cluster.apply(*small(runPolicy={"ttlSecondsAfterFinished": 0}))
+    reconciler = cluster.reconciler()
+    await until(cluster, reconciler, "report")
+    ref = Ref.of(await cluster.run_object())
+    for _ in range(6):  # only the run is looked at: its pipeline's pass comes late
+        await reconciler.reconcile(ref)
+        await cluster.controllers()
+        cluster.now += timedelta(seconds=1)
+    assert (await cluster.run_object())["status"]["phase"] == "Succeeded"
+    await rounds(cluster, reconciler, 4)
+    assert await cluster.kube.list(RUN) == []
+    assert (await cluster.one(PIPELINE))["status"]["lastRun"]["phase"] == "Succeeded"
 
 
 async def test_a_finished_run_goes_when_its_time_is_over_and_its_children_follow(cluster):

@@ -28,6 +28,7 @@ from forebay.plan.types import Event, Observed, Plan
 from forebay.settings import Settings
 
 HISTORY = {"Succeeded": 3, "Failed": 1}  # as the API defaults the limits
+SHORT = 1.0  # seconds
 LONG = 300.0  # seconds; everything that matters wakes the pipeline by an event
 
 
@@ -45,6 +46,7 @@ class Draft:
     schedule: Due | None = None
     problem: tuple[str, str] | None = None  # a reason and a message that need somebody's change
     held: tuple[str, str] | None = None  # why a wished run is not started yet
+    spared: bool = False  # a run may go once this pass has written down how it ended
 
     @property
     def active(self) -> list[Obj]:
@@ -61,10 +63,9 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     pipeline = observed.object
     if pipeline["metadata"].get("deletionTimestamp"):
         return Plan()
-    runs = sorted(
-        (c for c in observed.children if c["kind"] == RUN.kind and is_child_of(c, pipeline)),
-        key=retention.age_key,
-    )
+    runs = [c for c in observed.children if c["kind"] == RUN.kind and is_child_of(c, pipeline)]
+    last = (pipeline.get("status") or {}).get("lastRun") or {}
+    runs.sort(key=lambda run: retention.age_key(run, last.get("name")))
     draft = Draft(observed, settings, runs, Handled.of(pipeline.get("status") or {}))
     if not is_paused(pipeline):
         _start(draft)
@@ -152,18 +153,21 @@ def _held(draft: Draft, wish: Wish) -> bool:
 
 
 def _prune(draft: Draft) -> None:
-    """History limits. The newest run stays in status.lastRun, so it is never made again."""
-    spec = draft.observed.object["spec"]
-    draft.delete.extend(
-        retention.surplus_runs(
-            draft.runs,
-            int(spec.get("successfulRunsHistoryLimit", HISTORY["Succeeded"])),
-            int(spec.get("failedRunsHistoryLimit", HISTORY["Failed"])),
-        )
+    """History limits. A run goes once status.lastRun tells its end, which also keeps it from being made again."""
+    pipeline = draft.observed.object
+    surplus = retention.surplus_runs(
+        draft.runs,
+        int(pipeline["spec"].get("successfulRunsHistoryLimit", HISTORY["Succeeded"])),
+        int(pipeline["spec"].get("failedRunsHistoryLimit", HISTORY["Failed"])),
     )
+    told = {Ref.of(run) for run in draft.runs if retention.is_recorded(run, pipeline)}
+    draft.delete.extend(ref for ref in surplus if ref in told)
+    draft.spared = not told.issuperset(surplus)
 
 
 def _requeue(draft: Draft) -> float:
+    if draft.spared:
+        return SHORT
     if draft.schedule is None or draft.schedule.next is None:
         return LONG
     left = (draft.schedule.next - draft.observed.now).total_seconds()

@@ -22,15 +22,25 @@ def run_phase(run: Obj) -> str:
     return str((run.get("status") or {}).get("phase") or "Pending")
 
 
-def age_key(obj: Obj) -> tuple[str, str]:
-    """Sorts oldest first."""
-    return str(obj["metadata"].get("creationTimestamp", "")), str(obj["metadata"]["name"])
+def age_key(obj: Obj, newest: str | None = None) -> tuple[str, bool, str]:
+    """Sorts oldest first; of one second, `newest` is the last: time stamps know no fractions."""
+    name = str(obj["metadata"]["name"])
+    return str(obj["metadata"].get("creationTimestamp", "")), name == newest, name
+
+
+def is_recorded(run: Obj, pipeline: Obj) -> bool:
+    """Whether the pipeline's status tells of the finished run's end, or of a later run. Only then may the run go."""
+    last = (pipeline.get("status") or {}).get("lastRun") or {}
+    if last.get("name") == run["metadata"]["name"]:
+        return last.get("phase") in FINISHED
+    began = str((run.get("status") or {}).get("startTime") or "")
+    return bool(last) and str(last.get("startTime") or "~") >= began
 
 
 def surplus_runs(runs: Iterable[Obj], succeeded: int, failed: int) -> list[Ref]:
-    """Finished runs beyond the limits, oldest first."""
+    """Finished runs beyond the limits; `runs` oldest first, as is the answer."""
     by_phase: dict[str, list[Obj]] = {"Succeeded": [], "Failed": []}
-    for run in sorted(runs, key=age_key):
+    for run in runs:
         if run_phase(run) in FINISHED:
             by_phase[run_phase(run)].append(run)
     limits = {"Succeeded": succeeded, "Failed": failed}

@@ -61,6 +61,8 @@ def _finished(view: RunView) -> Plan:
         view.run, policy.get("ttlSecondsAfterFinished"), view.observed.now
     )
     if left == 0:
+        if view.pipeline is not None and not retention.is_recorded(view.run, view.pipeline):
+            return Plan(delete=unfinished, requeue_after=SHORT)
         return Plan(delete=(*unfinished, Ref.of(view.run)))
     return Plan(delete=unfinished, requeue_after=left)
 

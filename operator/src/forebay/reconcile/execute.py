@@ -81,9 +81,12 @@ async def _refuse_foreign(kube: Kube, obj: Obj) -> None:
     if found is None or labels_of(found).get(OWNER_UID) == labels_of(obj)[OWNER_UID]:
         return
     name = f"{ref.kind.kind} {ref.name}"
-    if labels_of(found).get(MANAGED_BY) == "forebay":
+    if labels_of(found).get(MANAGED_BY) != "forebay":
+        text = f"{name} exists and is not Forebay's: remove or rename it, or choose another name"
+        raise Foreign(409, "NameConflict", text)
+    if found["metadata"].get("deletionTimestamp") or found["metadata"].get("ownerReferences"):
         raise KubeError(409, "Conflict", f"{name} of an earlier owner is being removed")
-    text = f"{name} exists and is not Forebay's: remove or rename it, or choose another name"
+    text = f"{name} was left behind by an earlier owner of this name, which was deleted without it: remove it"
     raise Foreign(409, "NameConflict", text)
 
 

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -165,25 +165,31 @@ class Reconciler:
     async def _pass(self, ref: Ref, obj: Obj, extra: Iterable[Ref]) -> float | None:
         meta, before = obj["metadata"], obj.get("status") or {}
         structlog.contextvars.bind_contextvars(uid=meta["uid"], generation=meta.get("generation"))
-        gathered = await gather(self._kube, obj, self._clock(), self._settings, self.board, extra)
-        self._lookouts.note(ref, gathered.looked_at)
-        plan = KINDS[ref.kind](gathered.observed, self._settings)
         try:
-            again = await execute(
-                self._kube, gathered.observed, plan, self._settings, self._recorder
-            )
+            plan, again = await self._decide(ref, obj, extra)
         except (Forbidden, Foreign, Invalid) as error:
-            await self._explain(obj, error)
+            await self._explain(ref, obj, error)
             raise
-        after = before if plan.status is None else plan.status
-        transitions.tell(before, after)
-        if self._witness is not None:
-            self._witness(ref, before, after)
+        self._tell(ref, before, before if plan.status is None else plan.status)
         if ref.kind == RUN and run_phase(obj) in FINISHED:
             self.board.forget(ref.namespace, ref.name)
         return again
 
-    async def _explain(self, obj: Obj, error: KubeError) -> None:
+    async def _decide(self, ref: Ref, obj: Obj, extra: Iterable[Ref]) -> tuple[Plan, float | None]:
+        """Gather, plan, execute: what was carried out, and the seconds until the next pass."""
+        gathered = await gather(self._kube, obj, self._clock(), self._settings, self.board, extra)
+        self._lookouts.note(ref, gathered.looked_at)
+        plan = KINDS[ref.kind](gathered.observed, self._settings)
+        observed = gathered.observed
+        return plan, await execute(self._kube, observed, plan, self._settings, self._recorder)
+
+    def _tell(self, ref: Ref, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """To the log and to who counts states."""
+        transitions.tell(before, after)
+        if self._witness is not None:
+            self._witness(ref, before, after)
+
+    async def _explain(self, ref: Ref, obj: Obj, error: KubeError) -> None:
         """Says in the object's own conditions that the API refuses what it needs, and which verb it was."""
         now = self._clock()
         conditions = Conditions(obj, (), now)
@@ -193,6 +199,7 @@ class Reconciler:
         status = {**(obj.get("status") or {}), "conditions": [*conditions.items(), *others]}
         if seconds_to_write(obj.get("status") or {}, status, now, 0.0) == 0.0:
             await self._kube.apply(status_object(obj, status), subresource="status")
+            self._tell(ref, obj.get("status") or {}, status)
 
     def _heard(self, namespace: str, name: str, _progress: Progress) -> None:
         self._wakes.add_later(Ref(RUN, namespace, name), self._settings.status_interval)
@@ -202,7 +209,8 @@ class Reconciler:
         if self._witness is not None:
             self._witness(ref, {}, None)
         self._failures.pop(ref, None)
-        self.board.forget(ref.namespace, ref.name)
+        if ref.kind == RUN:
+            self.board.forget(ref.namespace, ref.name)
 
     async def _work(self) -> None:
         while True:
