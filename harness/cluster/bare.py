@@ -51,7 +51,7 @@ class Bare:
         programs = {name: tools.ensure(name) for name in ("kubed", "pause", "coredns")}
         with machine.owned(self.layout) as owner:
             machine.check_ports(self.processes.pid)
-            self.layout.root.mkdir(parents=True, exist_ok=True)
+            self._claim()
             machine.take(owner, self.layout)
             machine.remember(self.layout)
             pki.make(self.layout)
@@ -59,6 +59,23 @@ class Bare:
             node.write(self.layout)
             network.up()
             self._start_all(programs["pause"])
+
+    def _claim(self) -> None:
+        """The state folder is new, empty or ours: `wipe` will remove it with all that is in it."""
+        root = self.layout.root
+        root.mkdir(parents=True, exist_ok=True)
+        if any(root.iterdir()) and not self.layout.mark.exists():
+            raise RuntimeError(
+                f"{root} is no cluster's folder and not empty: set CLUSTER_DIR to a new one"
+            )
+        self.layout.mark.touch()
+
+    def _is_there(self) -> bool:
+        """Whether there is a state folder. RuntimeError if it is something else's."""
+        root = self.layout.root
+        if root.exists() and not self.layout.mark.exists():
+            raise RuntimeError(f"{root} is no cluster's folder: nothing was ended or removed")
+        return root.exists()
 
     def _start_all(self, pause_program: Path) -> None:
         """In the order in which they need each other; what takes long is begun before what it does not need."""
@@ -112,7 +129,7 @@ class Bare:
 
     def down(self) -> None:
         """Ends everything that `up` and the cluster began; the state folder stays, without mounts."""
-        if not self.layout.root.exists():
+        if not self._is_there():
             return
         machine.check(self.layout)
         with machine.owned(self.layout):
@@ -142,7 +159,9 @@ class Bare:
         )  # fmt: skip
 
     def wipe(self) -> None:
-        """Removes the state folder of a cluster that is down. RuntimeError while something is mounted in it."""
+        """Removes the state folder of a cluster that is down. RuntimeError if it is none, or still mounted."""
+        if not self._is_there():
+            return
         left = remains.mounts(Path("/proc/mounts").read_text(), self.layout.root)
         if left:
             raise RuntimeError(f"{left[0]} is still mounted; unmount it, then remove the folder")

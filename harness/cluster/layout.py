@@ -40,6 +40,11 @@ class Layout:
         return path
 
     @property
+    def mark(self) -> Path:
+        """An empty file: the folder is a cluster's, and may be removed with it."""
+        return self.root / "forebay-cluster"
+
+    @property
     def kubeconfig(self) -> Path:
         """The administrator's."""
         return self.root / "kubeconfig"
