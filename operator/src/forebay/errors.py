@@ -7,6 +7,7 @@ ForebayError
 │   ├── Conflict          409: another field manager, or a stale resourceVersion
 │   ├── Invalid           422 (and 400, and 500 «typed patch»): the object is wrong, with field causes
 │   ├── Forbidden         401, 403
+│   ├── Terminating       403 because the namespace is being deleted: nothing can be made there any more
 │   ├── Foreign           the name of a child is held by somebody else's object (ours, not the API's)
 │   └── Unavailable       429, 5xx, no connection: worth a retry
 ├── SpecError             a file or object given by the user is wrong, every error with its field path
@@ -63,6 +64,10 @@ class Invalid(KubeError):  # noqa: N818
 
 class Forbidden(KubeError):  # noqa: N818
     """401 or 403; the message names verb and resource."""
+
+
+class Terminating(KubeError):  # noqa: N818
+    """The namespace is being deleted, and with it what this was about: nobody's mistake."""
 
 
 class Foreign(KubeError):  # noqa: N818

@@ -18,6 +18,7 @@ from forebay.errors import (
     Invalid,
     KubeError,
     NotFound,
+    Terminating,
     Unavailable,
 )
 from forebay.kube import cluster_watch
@@ -165,6 +166,15 @@ async def test_logs_are_cut_by_the_server_and_a_pod_without_any_has_none(kube, f
 
 ERRORS = {
     "denied": (status(403, "Forbidden", 'cannot create resource "jobs"'), Forbidden),
+    "namespace goes": (
+        status(
+            403,
+            "Forbidden",
+            "unable to create new content in namespace shop because it is being terminated",
+            [{"reason": "NamespaceTerminating", "field": "metadata.namespace", "message": "n"}],
+        ),
+        Terminating,
+    ),
     "who are you": (status(401, "Unauthorized", "no token"), Forbidden),
     "other manager": (
         status(

@@ -18,6 +18,7 @@ from forebay.errors import (
     Invalid,
     KubeError,
     NotFound,
+    Terminating,
     Unavailable,
 )
 
@@ -38,6 +39,7 @@ _BY_CODE: dict[int, type[KubeError]] = {
     429: Unavailable,
 }
 _SERVER_ERROR = 500
+_NAMESPACE_GOES = "NamespaceTerminating"  # reason of a cause, since Kubernetes 1.16
 
 
 def error(code: int, body: str) -> KubeError:
@@ -45,7 +47,10 @@ def error(code: int, body: str) -> KubeError:
     status = _status(body)
     reason = str(status.get("reason") or code)
     message = str(status.get("message") or body.strip() or f"the API server answered {code}")
-    return _class(code, reason, message)(code, reason, message, tuple(_causes(status)))
+    which = _class(code, reason, message)
+    if _NAMESPACE_GOES in {cause.get("reason") for cause in _details(status)}:
+        which = Terminating
+    return which(code, reason, message, tuple(_causes(status)))
 
 
 def _class(code: int, reason: str, message: str) -> type[KubeError]:
@@ -64,9 +69,13 @@ def _status(body: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _details(status: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (status.get("details") or {}).get("causes") or []
+    return found
+
+
 def _causes(status: dict[str, Any]) -> Iterable[Cause]:
-    causes = (status.get("details") or {}).get("causes") or []
-    for cause in causes[:_CAUSES]:
+    for cause in _details(status)[:_CAUSES]:
         message = str(cause.get("message", ""))
         if len(message) > _CAUSE_LENGTH:
             message = message[: _CAUSE_LENGTH - 1] + "…"

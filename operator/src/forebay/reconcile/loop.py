@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import structlog
 
 from forebay.api.reasons import Reason
-from forebay.errors import Conflict, Forbidden, Foreign, Invalid, KubeError
+from forebay.errors import Conflict, Forbidden, Foreign, Invalid, KubeError, Terminating
 from forebay.kube.port import (
     DATASTORE,
     DEPLOYMENT,
@@ -230,6 +230,8 @@ class Reconciler:
         """One pass that never raises: whatever is in the way is logged and tried again, later and later."""
         try:
             again = await self.reconcile(ref)
+        except Terminating as error:  # its end wakes us
+            log.debug("namespace goes", kind=ref.kind.kind, name=ref.name, error=str(error))
         except KubeError as error:
             log.warning("pass failed", kind=ref.kind.kind, name=ref.name, error=str(error))
         except Exception:  # one object's bug must not stop the others
