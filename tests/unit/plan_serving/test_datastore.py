@@ -72,7 +72,7 @@ def test_while_the_probe_runs_nothing_is_started_twice():
     world = a_world()
     world.step()
     before = dict(world.children)
-    assert world.step().apply == ()
+    assert world.step().create == ()
     assert world.children.keys() == before.keys()
 
 
@@ -116,10 +116,10 @@ def test_a_ready_store_is_left_alone_until_the_interval_is_over_and_then_probed_
     world = a_world()
     good(world)
     rest = world.step()
-    assert rest.apply == ()
+    assert rest.create == ()
     assert 0 < rest.requeue_after <= SETTINGS.probe_interval
     again = world.step(rest.requeue_after + 1)
-    assert {o["kind"] for o in again.apply} == {"ConfigMap", "Job"}
+    assert {o["kind"] for o in again.create} == {"ConfigMap", "Job"}
     assert words(world.status) == ("True", "Ready")
 
 
@@ -254,7 +254,7 @@ def test_F64_a_missing_secret_is_named_and_the_probe_starts_once_it_is_there():
     waiting = world.step()
     assert words(world.status) == ("False", "SecretMissing")
     assert "'shop-user'" in world.status["conditions"][0]["message"]
-    assert waiting.apply == ()
+    assert waiting.create == ()
     assert waiting.requeue_after <= 5
     world.put(secret("shop-user"))
     world.step()
@@ -300,7 +300,7 @@ def test_a_paused_store_is_left_alone_and_says_so():
     store = datastore()
     store["metadata"]["annotations"] = {"forebay.dev/reconcile": "paused"}
     world = a_world(store)
-    assert world.step().apply == ()
+    assert world.step().create == ()
     assert words(world.status) == ("Unknown", "ReconcilePaused")
 
 

@@ -114,7 +114,8 @@ class World:
             apis=self.apis,
         )
         plan = self._planner(seen, self.settings)
-        self.put(*plan.create)
+        for made in plan.create:
+            (self._apply if made["metadata"].get("ownerReferences") else self.put)(made)
         for child in plan.apply:
             self._apply(child)
         for ref in plan.delete:
