@@ -17,9 +17,9 @@ from harness import tools
 from harness.cluster import aggregated, pki
 from harness.cluster.control import client, kubectl
 from harness.cluster.layout import Layout
-from harness.cluster.processes import Processes
-from harness.cluster.shell import CommandError, attempt, run
 from harness.folders import HERE, state
+from harness.processes import Processes
+from harness.shell import CommandError, attempt, run
 
 NAMESPACE = "keda"
 _MODULE = "github.com/kedacore/keda/v2"

@@ -14,9 +14,9 @@ from typing import Any
 from harness import tools
 from harness.cluster.control import kubectl
 from harness.cluster.layout import Layout
-from harness.cluster.processes import Processes
-from harness.cluster.shell import CommandError, run
 from harness.folders import HERE, state
+from harness.processes import Processes
+from harness.shell import CommandError, run
 
 _NAME = "kwok"
 _MARK = "kwok.x-k8s.io/node"

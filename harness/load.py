@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 from harness.cluster.__main__ import cluster
-from harness.cluster.shell import CommandError
+from harness.shell import CommandError
 
 
 def load(*archives: Path) -> None:

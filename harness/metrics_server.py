@@ -12,10 +12,10 @@ from harness import tools
 from harness.cluster import aggregated, pki
 from harness.cluster.control import client, kubectl
 from harness.cluster.layout import Layout
-from harness.cluster.processes import Processes
-from harness.cluster.shell import CommandError, attempt, run
 from harness.folders import state
 from harness.kwok import LABEL
+from harness.processes import Processes
+from harness.shell import CommandError, attempt, run
 
 _NAME = "metrics-server"
 _PORT = 4443

@@ -6,7 +6,6 @@ a lock, so that neither a kill nor a second caller can leave half a program.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -15,12 +14,12 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.folders import HERE, cache
+from harness.folders import HERE, cache, locked
 
 KUBERNETES = "1.36.3"
 _VERSION = "k8s.io/component-base/version"
@@ -74,7 +73,7 @@ def ensure(name: str) -> Path:
     program = folder / name
     if program.exists():
         return program
-    with _locked(folder):
+    with locked(folder):
         if not program.exists():  # somebody else may have built it while we waited
             _build(name, tool, program)
     return program
@@ -93,13 +92,6 @@ def _linked(name: str, program: Path) -> Path:
     with suppress(FileExistsError):
         link.symlink_to(program.name)
     return link
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _build(name: str, tool: Tool, program: Path) -> None:

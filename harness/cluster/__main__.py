@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 
 from harness.cluster import kind, storage
 from harness.cluster.bare import Bare
-from harness.cluster.shell import CommandError
 from harness.folders import state
+from harness.shell import CommandError
 
 
 def cluster() -> Bare | kind.Kind:

@@ -24,8 +24,8 @@ from harness.cluster import (
     storage,
 )
 from harness.cluster.layout import NODE, PORTS, Layout
-from harness.cluster.processes import Processes
-from harness.cluster.shell import attempt, run
+from harness.processes import Processes
+from harness.shell import attempt, run
 
 PROGRAMS = (*PORTS, "containerd", "coredns")
 """Those without which it is no cluster; others may be started beside them."""

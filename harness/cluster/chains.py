@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from harness.cluster.layout import POD_NETWORK
-from harness.cluster.shell import attempt
+from harness.shell import attempt
 
 _TABLES = ("nat", "filter", "mangle")
 _TARGET = re.compile(r" -[jg] (\S+)")

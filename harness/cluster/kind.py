@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from harness import tools
-from harness.cluster.shell import attempt, run
 from harness.folders import ROOT
+from harness.shell import attempt, run
 
 NAME = "forebay"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.folders import StateFolder
+
 NODE = "node1"
 DOMAIN = "cluster.local"
 HOST = "10.250.0.1"  # the machine as pods see it; a bridge of ours has it
@@ -28,16 +30,8 @@ VOLUME_SIZE = "20Gi"
 
 
 @dataclass(frozen=True)
-class Layout:
+class Layout(StateFolder):
     """The state folder of one cluster."""
-
-    root: Path
-
-    def folder(self, *parts: str) -> Path:
-        """A folder below the state folder; made when it is missing."""
-        path = self.root.joinpath(*parts)
-        path.mkdir(parents=True, exist_ok=True)
-        return path
 
     @property
     def mark(self) -> Path:
@@ -61,10 +55,6 @@ class Layout:
     def key(self, name: str) -> Path:
         """The key of `name`."""
         return self.folder("pki") / f"{name}.key"
-
-    def log(self, name: str) -> Path:
-        """What a process said."""
-        return self.folder("log") / f"{name}.log"
 
     @property
     def audit(self) -> Path:

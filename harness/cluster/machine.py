@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from harness.cluster.layout import PORTS, Layout
-from harness.cluster.processes import Processes
+from harness.processes import Processes
 
 OWNER = Path("/run/forebay-cluster")  # holds the state folder of this machine's bare cluster
 _SETTINGS = Path("/proc/sys")

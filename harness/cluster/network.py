@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.cluster import chains
 from harness.cluster.layout import HOST, HOST_DEVICE, POD_DEVICE, POD_NETWORK, SERVICES
-from harness.cluster.shell import attempt, run
+from harness.shell import attempt, run
 
 _RESULTS = Path("/var/lib/cni/results")  # a file for each cable of each CNI network of the machine
 _NAMESPACES = Path("/run/netns")

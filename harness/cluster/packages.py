@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.cluster.node import CNI_PROGRAMS
-from harness.cluster.shell import run
+from harness.shell import run
 
 # a program → its Debian package
 _PROGRAMS = {

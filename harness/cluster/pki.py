@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.cluster.layout import API_PORT, API_SERVICE, DOMAIN, HOST, NODE, Layout
-from harness.cluster.shell import run
+from harness.shell import run
 
 _DAYS = "3650"
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")

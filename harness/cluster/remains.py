@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.cluster.layout import Layout
-from harness.cluster.shell import attempt
+from harness.shell import attempt
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _LOG_LINKS = Path("/var/log/containers")  # the kubelet knows no other place

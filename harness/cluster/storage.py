@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster.layout import NODE, VOLUME_SIZE, VOLUMES, Layout
-from harness.cluster.shell import run
+from harness.shell import run
 
 CLASS = "local"
 _ANYBODY = 0o777  # pods run as a user of their own, which the machine does not know

@@ -10,11 +10,11 @@ from functools import cache as once
 
 from harness import load
 from harness.cluster.__main__ import cluster
-from harness.cluster.shell import CommandError
 from harness.folders import cache
 from harness.images import base, engine
 from harness.images.build import Builder, Built
 from harness.images.spec import BASE, IMAGES, Image
+from harness.shell import CommandError
 
 _MB = 10**6
 

@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 from harness.cluster import packages
-from harness.cluster.shell import attempt, run
 from harness.folders import cache
 from harness.images.engine import Engine
+from harness.shell import attempt, run
 
 _SUITE = "bookworm"  # the one whose python3 is 3.11
 _PACKAGES = ("python3.11-venv", "libstdc++6", "ca-certificates", "tzdata")

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.cluster.shell import attempt
 from harness.folders import ROOT, cache
 from harness.images import context
 from harness.images.engine import Engine
 from harness.images.spec import Image, version
+from harness.shell import attempt
 
 
 @dataclass(frozen=True)

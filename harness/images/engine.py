@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cluster import packages
-from harness.cluster.shell import attempt, run
+from harness.shell import attempt, run
 
 _BUILD_SECONDS = 3600
 _SAVE_SECONDS = 900

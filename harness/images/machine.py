@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from functools import cache as once
 from pathlib import Path
 
-from harness.cluster.shell import attempt
 from harness.folders import cache
+from harness.shell import attempt
 
 LOCAL = "requirements/local"  # where the Dockerfiles look
 _TAKEN = (

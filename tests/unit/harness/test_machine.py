@@ -3,7 +3,7 @@
 import pytest
 from harness.cluster import machine
 from harness.cluster.layout import Layout
-from harness.cluster.processes import Processes
+from harness.processes import Processes
 
 TABLE = """  sl  local_address rem_address   st tx_queue rx_queue
    0: 0100007F:094B 00000000:0000 0A 00000000:00000000

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from harness.cluster.layout import Layout
-from harness.cluster.processes import Processes
+from harness.processes import Processes
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Running programs to their end, with what they said in the error. Used by everything in this package."""
+"""Running programs to their end, with what they said in the error. Used by everything in the harness."""
 
 from __future__ import annotations
 

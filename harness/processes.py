@@ -1,4 +1,4 @@
-"""The cluster's long-running programs: started apart from us, found again by pid and start time, ended by us only.
+"""Long-running programs: started apart from us, found again by pid and start time, ended by us only.
 
 A pid file holds the pid and the kernel's start time of that process, so that a pid that the kernel gave to
 somebody else meanwhile is never signalled.
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from harness.cluster.layout import Layout
+from harness.folders import StateFolder
 
 _TAIL = 15  # lines of a log that an error shows
 _STEP = 0.1  # seconds between two looks
@@ -23,7 +23,7 @@ _STEP = 0.1  # seconds between two looks
 class Processes:
     """Those of one state folder, by name."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: StateFolder) -> None:
         self._layout = layout
         self._children: dict[
             str, subprocess.Popen[bytes]
@@ -80,6 +80,14 @@ class Processes:
                 os.kill(pid, number)
             _wait_for_end(lambda: self.pid(name) is None, patience)
         self._file(name).unlink(missing_ok=True)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, as a crash would end it; returns when the kernel has taken it away."""
+        pid = self.pid(name)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            _wait_for_end(lambda: self.pid(name) is None, 5.0)
 
     def names(self) -> list[str]:
         """Of all programs that were started and not stopped, running or not."""
