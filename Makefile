@@ -5,7 +5,7 @@ STATE ?= .forebay
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cluster cluster-down cluster-demo images e2e test verify fix generate chart lock bench-recommendation nightly clean
+.PHONY: help setup demo cluster cluster-down cluster-demo images e2e servers servers-down conformance test verify fix generate chart lock bench-recommendation nightly clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 26
@@ -33,6 +33,15 @@ cluster-down: setup ## ends that cluster and removes what it left
 
 e2e: cluster images ## every test that needs a real cluster
 	@bash scripts/e2e.sh
+
+servers: setup ## real stores and brokers on this machine, or SERVERS="kafka …"; prints how to reach them
+	@python -m harness.servers up $(SERVERS)
+
+servers-down: setup ## ends them and removes their data
+	@python -m harness.servers down $(SERVERS)
+
+conformance: setup ## STORE=kafka: what every adapter must do, tried on that server
+	@bash scripts/conformance.sh "$(STORE)"
 
 test: setup ## every test that needs no cluster, with coverage of the pure parts
 	@bash scripts/test.sh

@@ -49,8 +49,8 @@ def servers() -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One process at a time in the folder; others wait. The kernel frees the lock of one that was killed."""
-    with (folder / "lock").open("w") as file:
+def locked(folder: Path, name: str = "lock") -> Iterator[None]:
+    """One process at a time; others wait. The kernel frees the lock of one that was killed."""
+    with (folder / name).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -18,6 +18,7 @@ from harness.folders import StateFolder
 
 _TAIL = 15  # lines of a log that an error shows
 _STEP = 0.1  # seconds between two looks
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # by pid, those that this process started itself
 
 
 class Processes:
@@ -25,9 +26,6 @@ class Processes:
 
     def __init__(self, layout: StateFolder) -> None:
         self._layout = layout
-        self._children: dict[
-            str, subprocess.Popen[bytes]
-        ] = {}  # only those that we started ourselves
 
     def _file(self, name: str) -> Path:
         return self._layout.root / "pids" / name
@@ -47,17 +45,17 @@ class Processes:
                 cwd=self._layout.root,
                 env=env,
             )
-        self._children[name] = child
+        _CHILDREN[child.pid] = child
         self._file(name).write_text(f"{child.pid} {_started(child.pid)}")
 
     def pid(self, name: str) -> int | None:
         """The pid of the running program; None when it does not run."""
-        if name in self._children:
-            self._children[name].poll()  # takes its exit code, so that the kernel forgets it
         try:
             pid, started = self._file(name).read_text().split()
         except (OSError, ValueError):
             return None
+        if int(pid) in _CHILDREN and _CHILDREN[int(pid)].poll() is not None:
+            del _CHILDREN[int(pid)]  # its exit code is taken: the kernel forgets it, and so do we
         return int(pid) if _started(int(pid)) == started else None
 
     def wait(self, name: str, ready: Callable[[], bool], seconds: float = 60) -> None:

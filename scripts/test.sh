@@ -9,7 +9,7 @@ for tier in unit component functional contract chart; do
   [ -d "tests/$tier" ] && tiers+=("tests/$tier")
 done
 rm -f .coverage .coverage.*
-pytest -n "${FOREBAY_TEST_WORKERS:-auto}" -m "not nightly" --cov --cov-report= "${tiers[@]}" "$@"
+pytest -n "${FOREBAY_TEST_WORKERS:-auto}" -m "not nightly and not servers" --cov --cov-report= "${tiers[@]}" "$@"
 coverage report --include='*/forebay/plan/*,*/forebay/manifests/*' --fail-under=90.01 --format=total > /dev/null ||
   { coverage report --include='*/forebay/plan/*,*/forebay/manifests/*' --show-missing; exit 1; }
 echo "branch coverage of plan/ and manifests/: $(coverage report --include='*/forebay/plan/*,*/forebay/manifests/*' --format=total) %"

@@ -1,0 +1,131 @@
+"""Starts, finds, kills and ends servers by name. Called by __main__, tests and benches.
+
+Each server has a folder `NAME` of its own below the state folder: server.json (address and password, for its
+owner alone), pids/, log/, conf/, data/. Only a folder with server.json is ever removed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+from harness import folders
+from harness.folders import StateFolder, locked
+from harness.processes import Processes
+from harness.servers import ports
+from harness.servers.recipe import Recipe
+from harness.servers.server import Server
+
+RECIPES: Mapping[str, tuple[str, str]] = {
+    "kafka": ("harness.servers.kafka", "Kafka"),
+    "cassandra": ("harness.servers.cassandra", "Cassandra"),
+    "mongodb": ("harness.servers.mongodb", "MongoDB"),
+}
+"""Imported when they are used: a recipe needs its driver."""
+_START = 180  # seconds at most until a server answers
+_STOP = 40  # seconds at most for a server to end by itself
+
+
+def recipe(name: str) -> Recipe:
+    """How that server is made. KeyError for a name that is not in RECIPES."""
+    module, of = RECIPES[name]
+    return cast("Recipe", getattr(importlib.import_module(module), of)())
+
+
+def up(name: str, root: Path | None = None) -> Server:
+    """Starts the server, on its data if it has some, and returns when it answers; one that runs is left alone."""
+    folder, how = _folder(name, root), recipe(name)
+    programs = how.install()
+    with _held(folder, name):
+        server = _known(folder) or _new(name, how, folder)
+        processes = Processes(folder)
+        if processes.pid(name) is None:
+            ports.check(name, [server.port, *server.ports.values()])
+            how.prepare(programs, folder, server)
+            processes.start(name, how.command(programs, folder, server))
+        processes.wait(name, lambda: how.answers(server), _START)
+    return server
+
+
+start = up
+"""After `kill` or `stop`: the same server on the same data and port."""
+
+
+def running(name: str, root: Path | None = None) -> Server | None:
+    """The server if its process runs; None when it does not."""
+    folder = _folder(name, root)
+    return _known(folder) if Processes(folder).pid(name) else None
+
+
+def kill(name: str, root: Path | None = None) -> None:
+    """SIGKILL: as a crash ends it. Its data stay."""
+    Processes(_folder(name, root)).kill(name)
+
+
+def stop(name: str, root: Path | None = None) -> None:
+    """SIGTERM, and waits for its end. Its data stay."""
+    folder = _folder(name, root)
+    if _known(folder):
+        with _held(folder, name):
+            Processes(folder).stop(name, _STOP)
+
+
+def down(name: str, root: Path | None = None) -> None:
+    """Ends it and removes its folder. RuntimeError for a folder that is no server's."""
+    folder = _folder(name, root)
+    if not folder.root.exists():
+        return
+    _check(folder)
+    with _held(folder, name):
+        processes = Processes(folder)
+        for program in processes.names():
+            processes.stop(program, _STOP)
+        shutil.rmtree(folder.root, ignore_errors=True)
+
+
+def _folder(name: str, root: Path | None) -> StateFolder:
+    if name not in RECIPES:
+        raise RuntimeError(f"no server {name!r} (there are: {', '.join(RECIPES)})")
+    return StateFolder((root or folders.servers()) / name)
+
+
+@contextmanager
+def _held(folder: StateFolder, name: str) -> Iterator[None]:
+    """One `up`, `stop` or `down` of a server at a time. The lock lies beside the folder, which may go meanwhile."""
+    folder.root.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.root.parent, f"{name}.lock"):
+        yield
+
+
+def _file(folder: StateFolder) -> Path:
+    return folder.root / "server.json"
+
+
+def _check(folder: StateFolder) -> None:
+    if folder.root.exists() and any(folder.root.iterdir()) and not _file(folder).exists():
+        raise RuntimeError(f"{folder.root} is no server's folder: set SERVERS_DIR to a new one")
+
+
+def _known(folder: StateFolder) -> Server | None:
+    return Server.read(_file(folder)) if _file(folder).exists() else None
+
+
+def _new(name: str, how: Recipe, folder: StateFolder) -> Server:
+    _check(folder)
+    first = ports.choose(name, how.port, 1 + len(how.others))
+    made = Server(
+        name=name,
+        port=first,
+        user=how.user,
+        password=secrets.token_urlsafe(16),
+        ports={what: first + number for number, what in enumerate(how.others, 1)},
+        options=how.options,
+    )
+    folder.folder()
+    made.write(_file(folder))
+    return made
