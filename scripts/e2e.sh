@@ -8,6 +8,7 @@ export KUBECONFIG="${KUBECONFIG:-$CLUSTER_DIR/kubeconfig}"
 tests() { # what a filter of the caller's leaves empty (exit code 5) is no failure
   pytest --durations=10 tests/e2e "$@" || [ $? -eq 5 ]
 }
+python -m harness.tools kubectl helm kwok > /dev/null # built now, not within a test's time
 python -m harness.cluster reset
 FOREBAY_TEST_SINCE="$(date -u +%Y-%m-%dT%H:%M:%SZ)" # what the API server has written down since then counts
 export FOREBAY_TEST_SINCE

@@ -78,6 +78,11 @@ def operator(kubectl: Kubectl, api: Api, state: Path, testrun_uid: str) -> Opera
     return made
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _our_kinds_are_served(operator: Operator) -> None:
+    """On a new cluster nobody else installs them."""
+
+
 def _made(kubectl: Kubectl) -> Iterator[str]:
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)
