@@ -15,6 +15,7 @@ gate "sizes"             python scripts/sizes.py
 gate "generated CRDs"    python -m forebay.api.crdgen --check
 gate "generated docs"    python -m forebay.cli.docs --check
 gate "chart docs"        python scripts/chart_docs.py --check
+gate "table of stores"   python scripts/stores_table.py --check
 gate "paths in docs"     python scripts/docpaths.py
 gate "no addresses"      bash -c '! grep -rnE "(index-url|find-links|https?://[a-z.]*(pypi|pythonhosted|mirror|registry))" requirements/'
 gate "YAML"              yamllint -s -c .yamllint.yaml examples gitops kind-config.yaml crds charts/forebay/values.yaml charts/forebay/Chart.yaml charts/forebay/ci

@@ -1,7 +1,7 @@
-"""`python -m harness.servers up|stop|kill|down|status NAME…`: servers for tests on this machine. See docs/servers.md.
+"""`python -m harness.servers up|stop|kill|down|status|product NAME…`: servers for tests.
 
 Without a name: all of them. `up` prints lines that a shell can take; state lies in SERVERS_DIR, by default
-`.servers` of the checkout.
+`.servers` of the checkout. See docs/servers.md.
 """
 
 from __future__ import annotations
@@ -49,12 +49,19 @@ def status(name: str) -> bool:
     return server is not None
 
 
+def product(name: str) -> bool:
+    """What it is, with its version."""
+    print(life.recipe(name).product)
+    return True
+
+
 _COMMANDS: Mapping[str, Callable[[str], bool]] = {
     "up": up,
     "stop": stop,
     "kill": kill,
     "down": down,
     "status": status,
+    "product": product,
 }
 
 

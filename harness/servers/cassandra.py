@@ -57,6 +57,7 @@ _HASTE = {  # one node has nobody to wait for
 class Cassandra:
     """The recipe."""
 
+    product = f"Apache Cassandra {VERSION}"
     port = 19042
     others = ("storage", "ssl_storage")
     user = "forebay"

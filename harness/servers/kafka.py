@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import uuid
 from pathlib import Path
 
@@ -34,6 +35,7 @@ _LOGGING = """Configuration:
 class Kafka:
     """The recipe."""
 
+    product = f"Apache Kafka {VERSION}"
     port = 19092
     others = ("controller",)
     user = "forebay"
@@ -49,8 +51,10 @@ class Kafka:
         config.touch(mode=0o600)
         config.write_text(properties(folder, server))
         (folder.folder("conf") / "log4j2.yaml").write_text(_LOGGING)
-        if (folder.root / "data/meta.properties").exists():
+        mark = folder.root / "formatted"
+        if mark.exists():
             return
+        shutil.rmtree(folder.root / "data", ignore_errors=True)  # of a format that was cut short
         users = [
             part
             for mechanism in _SCRAM
@@ -63,6 +67,7 @@ class Kafka:
             *_java(programs, folder), "kafka.tools.StorageTool", "format", "-g",
             "-t", _cluster_id(), "-c", str(config), *users,
         )  # fmt: skip
+        mark.touch()
 
     def command(self, programs: Path, folder: StateFolder, server: Server) -> list[str]:  # noqa: ARG002
         """Broker and controller."""

@@ -32,14 +32,15 @@ _STOP = 40  # seconds at most for a server to end by itself
 
 
 def recipe(name: str) -> Recipe:
-    """How that server is made. KeyError for a name that is not in RECIPES."""
+    """How that server is made. RuntimeError for a name that is not known."""
+    _check_name(name)
     module, of = RECIPES[name]
     return cast("Recipe", getattr(importlib.import_module(module), of)())
 
 
 def up(name: str, root: Path | None = None) -> Server:
     """Starts the server, on its data if it has some, and returns when it answers; one that runs is left alone."""
-    folder, how = _folder(name, root), recipe(name)
+    how, folder = recipe(name), _folder(name, root)
     programs = how.install()
     with _held(folder, name):
         server = _known(folder) or _new(name, how, folder)
@@ -88,9 +89,13 @@ def down(name: str, root: Path | None = None) -> None:
         shutil.rmtree(folder.root, ignore_errors=True)
 
 
-def _folder(name: str, root: Path | None) -> StateFolder:
+def _check_name(name: str) -> None:
     if name not in RECIPES:
         raise RuntimeError(f"no server {name!r} (there are: {', '.join(RECIPES)})")
+
+
+def _folder(name: str, root: Path | None) -> StateFolder:
+    _check_name(name)
     return StateFolder((root or folders.servers()) / name)
 
 

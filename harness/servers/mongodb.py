@@ -26,6 +26,7 @@ _SETUP = "setup"  # the process that makes the user: with --auth nobody could
 class MongoDB:
     """The recipe."""
 
+    product = f"SecantusDB {VERSION} (stand-in)"
     port = 27117
     others = ()
     user = "forebay"

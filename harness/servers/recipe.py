@@ -16,6 +16,7 @@ from harness.servers.server import Server
 class Recipe(Protocol):
     """The steps of one kind of server."""
 
+    product: str  # what it is, with its version
     port: int  # its clients' one
     others: Sequence[str]  # what further ports are for: they follow the first one
     user: str
