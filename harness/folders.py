@@ -29,6 +29,14 @@ class StateFolder:
         """What a process said."""
         return self.folder("log") / f"{name}.log"
 
+    def certificate(self, name: str) -> Path:
+        """The certificate of `name`; its key lies beside it."""
+        return self.folder("pki") / f"{name}.crt"
+
+    def key(self, name: str) -> Path:
+        """The key of `name`."""
+        return self.folder("pki") / f"{name}.key"
+
 
 def cache(*parts: str) -> Path:
     """A folder below the user's cache folder; made when it is missing."""

@@ -48,14 +48,6 @@ class Layout(StateFolder):
         """containerd's; Unix allows 107 characters."""
         return self.root / "containerd.sock"
 
-    def certificate(self, name: str) -> Path:
-        """The certificate of `name`; its key lies beside it."""
-        return self.folder("pki") / f"{name}.crt"
-
-    def key(self, name: str) -> Path:
-        """The key of `name`."""
-        return self.folder("pki") / f"{name}.key"
-
     @property
     def audit(self) -> Path:
         """One JSON object for each request to the API server."""

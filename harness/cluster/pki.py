@@ -1,25 +1,12 @@
-"""Certificates of the bare cluster: a CA and a key pair for each who speaks. Made once per state folder, by openssl."""
+"""Certificates of the bare cluster: a CA and a key pair for each who speaks. Made once per state folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from harness.certificates import Identity, make_ca, make_pair
 from harness.cluster.layout import API_PORT, API_SERVICE, DOMAIN, HOST, NODE, Layout
 from harness.shell import run
-
-_DAYS = "3650"
-_NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who a certificate speaks for; `names` are those under which it serves."""
-
-    user: str
-    group: str = ""
-    names: tuple[str, ...] = ()
-
 
 IDENTITIES: Mapping[str, Identity] = {
     "apiserver": Identity(
@@ -53,46 +40,12 @@ CLIENTS = ("admin", "controllers", "scheduler", "proxy", "kubelet")
 
 def make(layout: Layout) -> None:
     """Makes what is missing: the CA, the service accounts' key, a pair for each identity."""
-    if not layout.certificate("ca").exists():
-        run(
-            "openssl", "req", "-x509", *_NEW_KEY, "-days", _DAYS, "-subj", "/CN=forebay-ca",
-            "-addext", "keyUsage=critical,keyCertSign,cRLSign,digitalSignature",
-            "-keyout", str(layout.key("ca")), "-out", str(layout.certificate("ca")),
-        )  # fmt: skip
+    make_ca(layout)
     if not layout.key("service-accounts").exists():
         curve = ("-name", "prime256v1", "-noout")
         run("openssl", "ecparam", "-genkey", *curve, "-out", str(layout.key("service-accounts")))
     for name, identity in IDENTITIES.items():
-        if not layout.certificate(name).exists():
-            _sign(layout, name, identity)
-
-
-def _sign(layout: Layout, name: str, identity: Identity) -> None:
-    request = layout.folder("pki") / f"{name}.csr"
-    group = f"/O={identity.group}" if identity.group else ""
-    run(
-        "openssl", "req", *_NEW_KEY, "-subj", f"{group}/CN={identity.user}",
-        "-keyout", str(layout.key(name)), "-out", str(request),
-    )  # fmt: skip
-    extensions = layout.folder("pki") / f"{name}.ext"
-    extensions.write_text(extension_text(identity))
-    run(
-        "openssl", "x509", "-req", "-days", _DAYS, "-in", str(request), "-extfile", str(extensions),
-        "-CA", str(layout.certificate("ca")), "-CAkey", str(layout.key("ca")), "-CAcreateserial",
-        "-out", str(layout.certificate(name)),
-    )  # fmt: skip
-
-
-def extension_text(identity: Identity) -> str:
-    """What the certificate may be used for, in openssl's own syntax."""
-    lines = [
-        "extendedKeyUsage=serverAuth,clientAuth",
-        "subjectKeyIdentifier=hash",
-        "authorityKeyIdentifier=keyid",
-    ]
-    if identity.names:
-        lines.append(f"subjectAltName={','.join(identity.names)}")
-    return "\n".join(lines) + "\n"
+        make_pair(layout, name, identity)
 
 
 def kubeconfig(layout: Layout, name: str) -> dict[str, object]:

@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 import yaml
+from harness import certificates
 from harness.cluster import aggregated, answers, control, node, pki
 from harness.cluster.layout import HOST, Layout
 
@@ -55,7 +56,7 @@ def test_controllers_and_scheduler_are_not_held_back_by_the_client_s_usual_limit
 
 
 def test_the_api_server_s_certificate_holds_for_pods_and_for_the_machine():
-    text = pki.extension_text(pki.IDENTITIES["apiserver"])
+    text = certificates.extension_text(pki.IDENTITIES["apiserver"])
     for name in ("DNS:kubernetes.default.svc", "IP:10.96.0.1", f"IP:{HOST}", "IP:127.0.0.1"):
         assert name in text
 
