@@ -37,10 +37,10 @@ Cluster-wide a part is a ClusterRole; in namespaced mode it is a Role in each wa
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [get, list, create, patch, delete]
-# Stages and probes.
+# Stages and probes: made once and never changed.
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [list, watch, create, patch, delete]
+  verbs: [list, watch, create, delete]
 # Why a pod does not run, whose a pod is that pushes progress, and the last lines of one that failed.
 - apiGroups: [""]
   resources: [pods]
