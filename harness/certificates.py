@@ -8,6 +8,7 @@ from harness.folders import StateFolder
 from harness.shell import run
 
 _DAYS = 3650
+EXPIRED = 0  # days
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 
@@ -31,8 +32,8 @@ def make_ca(folder: StateFolder) -> None:
     )  # fmt: skip
 
 
-def make_pair(folder: StateFolder, name: str, identity: Identity) -> None:
-    """A key and a certificate that the folder's CA signed, once."""
+def make_pair(folder: StateFolder, name: str, identity: Identity, days: int = _DAYS) -> None:
+    """A key and a certificate that the folder's CA signed, once. With 0 days it has expired a second later."""
     if folder.certificate(name).exists():
         return
     request = folder.folder("pki") / f"{name}.csr"
@@ -44,7 +45,7 @@ def make_pair(folder: StateFolder, name: str, identity: Identity) -> None:
     extensions = folder.folder("pki") / f"{name}.ext"
     extensions.write_text(extension_text(identity))
     run(
-        "openssl", "x509", "-req", "-days", str(_DAYS), "-in", str(request), "-extfile", str(extensions),
+        "openssl", "x509", "-req", "-days", str(days), "-in", str(request), "-extfile", str(extensions),
         "-CA", str(folder.certificate("ca")), "-CAkey", str(folder.key("ca")), "-CAcreateserial",
         "-out", str(folder.certificate(name)),
     )  # fmt: skip

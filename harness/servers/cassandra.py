@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from pathlib import Path
 
 from cassandra import AuthenticationFailed, Unauthorized
@@ -17,7 +18,7 @@ from cassandra.cluster import (
 from cassandra.policies import WhiteListRoundRobinPolicy
 
 from harness.folders import StateFolder
-from harness.servers import java
+from harness.servers import java, pki
 from harness.servers.server import HOST, Server
 
 VERSION = "5.0.9"
@@ -68,7 +69,9 @@ class Cassandra:
         return java.jars("cassandra", (f"org.apache.cassandra:cassandra-all:{VERSION}",))
 
     def prepare(self, programs: Path, folder: StateFolder, server: Server) -> None:  # noqa: ARG002
-        """Configuration; the server makes its own folders."""
+        """Certificates and configuration; the server makes its own folders."""
+        pki.make(folder, server)
+        pki.pem(folder, "server")
         conf = folder.folder("conf")
         (conf / "cassandra.yaml").write_text(json.dumps(settings(folder, server), indent=1))
         (conf / "logback.xml").write_text(_LOGGING)
@@ -116,7 +119,9 @@ def _asks(
     return True
 
 
-def cluster(server: Server, user: str = "", password: str = "") -> Cluster:
+def cluster(
+    server: Server, user: str = "", password: str = "", tls: ssl.SSLContext | None = None
+) -> Cluster:
     """A driver's cluster for administration, as our user or another. The caller shuts it down; `with` does too."""
     user, password = (user, password) if user else (server.user, server.password)
     hosts = [server.host]
@@ -126,6 +131,7 @@ def cluster(server: Server, user: str = "", password: str = "") -> Cluster:
         port=server.port,
         auth_provider=PlainTextAuthProvider(user, password) if user else None,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        ssl_context=tls,
         connect_timeout=10,
         protocol_version=5,
         schema_event_refresh_window=-1,
@@ -149,6 +155,7 @@ def settings(folder: StateFolder, server: Server) -> dict[str, object]:
         "ssl_storage_port": server.ports["ssl_storage"],
         "rpc_address": server.host,
         "native_transport_port": server.port,
+        "client_encryption_options": _tls(folder),
         "authenticator": "PasswordAuthenticator",
         "authorizer": "CassandraAuthorizer",
         "role_manager": "CassandraRoleManager",
@@ -173,4 +180,19 @@ def settings(folder: StateFolder, server: Server) -> dict[str, object]:
         "concurrent_compactors": 1,
         "native_transport_max_threads": 16,
         "auto_snapshot": False,
+    }
+
+
+def _tls(folder: StateFolder) -> dict[str, object]:
+    """TLS for those who ask for it, on the same port; a client's certificate is looked at when there is one."""
+    pair, ca = folder.root / "pki/server.pem", folder.certificate("ca")
+    return {
+        "enabled": True,
+        "optional": True,
+        "require_client_auth": "optional",
+        "ssl_context_factory": {
+            "class_name": "org.apache.cassandra.security.PEMBasedSslContextFactory"
+        },
+        "keystore": str(pair),
+        "truststore": str(ca),
     }

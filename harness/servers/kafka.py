@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from harness.folders import StateFolder
-from harness.servers import java
+from harness.servers import java, pki
 from harness.servers.server import HOST, Server
 from harness.shell import run
 
@@ -37,7 +38,7 @@ class Kafka:
 
     product = f"Apache Kafka {VERSION}"
     port = 19092
-    others = ("controller",)
+    others = ("controller", "tls", "expired")  # the last has a certificate that has expired
     user = "forebay"
     options = {"sasl": "SCRAM-SHA-512"}  # noqa: RUF012 - the recipe says Mapping
 
@@ -46,7 +47,10 @@ class Kafka:
         return java.jars("kafka", _ARTIFACTS)
 
     def prepare(self, programs: Path, folder: StateFolder, server: Server) -> None:
-        """Configuration, and a log directory that knows the user."""
+        """Certificates, configuration, and a log directory that knows the user."""
+        pki.make(folder, server)
+        for certificate in ("server", "expired"):
+            pki.pem(folder, certificate)
         config = folder.folder("conf") / "server.properties"
         config.touch(mode=0o600)
         config.write_text(properties(folder, server))
@@ -109,48 +113,77 @@ def client_settings(server: Server) -> dict[str, str | int | float | bool]:
 
 
 def properties(folder: StateFolder, server: Server) -> str:
-    """The broker's configuration: one node, so each copy is the only one; short waits where a test would wait. Pure."""
-    listener = "listener.name.clients"
+    """The broker's configuration. Pure."""
+    listeners = {
+        "clients": server.port,
+        "tls": server.ports["tls"],
+        "expired": server.ports["expired"],
+    }
+    addresses = [f"{name.upper()}://{server.host}:{port}" for name, port in listeners.items()]
+    controller = f"{HOST}:{server.ports['controller']}"
     values = {
         "process.roles": "broker,controller",
         "node.id": 1,
-        "controller.quorum.voters": f"1@{HOST}:{server.ports['controller']}",
-        "listeners": f"CLIENTS://{server.address},CONTROLLER://{HOST}:{server.ports['controller']}",
-        "advertised.listeners": f"CLIENTS://{server.address}",
-        "listener.security.protocol.map": "CLIENTS:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "controller.quorum.voters": f"1@{controller}",
+        "listeners": ",".join([*addresses, f"CONTROLLER://{controller}"]),
+        "advertised.listeners": ",".join(addresses),
+        "listener.security.protocol.map": "CLIENTS:SASL_PLAINTEXT,TLS:SASL_SSL,EXPIRED:SASL_SSL,CONTROLLER:PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "CLIENTS",
         "sasl.mechanism.inter.broker.protocol": "PLAIN",
         "sasl.enabled.mechanisms": ",".join(("PLAIN", *_SCRAM)),
-        f"{listener}.plain.sasl.jaas.config": _plain(server),
-        **{f"{listener}.{m.lower()}.sasl.jaas.config": _SCRAM_LOGIN for m in _SCRAM},
+        **{name: value for of in listeners for name, value in _logins(of, server).items()},
+        **_tls(folder, "tls", "server"),
+        **_tls(folder, "expired", "expired"),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": f"User:{server.user};User:ANONYMOUS",  # the latter is the controller's listener
         "log.dirs": folder.root / "data",
-        "auto.create.topics.enable": "false",
-        "default.replication.factor": 1,
-        "offsets.topic.replication.factor": 1,
-        "offsets.topic.num.partitions": 4,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "transaction.state.log.num.partitions": 4,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
-        "group.initial.rebalance.delay.ms": 0,
-        "broker.session.timeout.ms": 3000,  # after a kill the old registration has to run out
-        "broker.heartbeat.interval.ms": 500,
-        "log.index.size.max.bytes": 1 << 20,  # made at full size for each partition
-        "log.cleaner.dedupe.buffer.size": 16 << 20,
-        "num.network.threads": 2,
-        "num.io.threads": 4,
+        **_SMALL,
     }
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-_SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+_SMALL: Mapping[
+    str, object
+] = {  # one node, so each copy is the only one; short waits where a test would wait
+    "auto.create.topics.enable": "false",
+    "default.replication.factor": 1,
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 4,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    "group.initial.rebalance.delay.ms": 0,
+    "broker.session.timeout.ms": 3000,  # after a kill the old registration has to run out
+    "broker.heartbeat.interval.ms": 500,
+    "log.index.size.max.bytes": 1 << 20,  # made at full size for each partition
+    "log.cleaner.dedupe.buffer.size": 16 << 20,
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+}
 
 
-def _plain(server: Server) -> str:
-    """The broker logs in to itself as our user, so there is no second listener without a password."""
+def _logins(listener: str, server: Server) -> dict[str, str]:
+    """How clients may log in there. The broker logs in to itself, so no listener goes without a password."""
+    security = "org.apache.kafka.common.security"
     who = f'username="{server.user}" password="{server.password}" user_{server.user}="{server.password}"'
-    return f"org.apache.kafka.common.security.plain.PlainLoginModule required {who};"
+    logins = {"plain": f"{security}.plain.PlainLoginModule required {who};"}
+    for mechanism in _SCRAM:
+        logins[mechanism.lower()] = f"{security}.scram.ScramLoginModule required;"
+    return {
+        f"listener.name.{listener}.{mechanism}.sasl.jaas.config": login
+        for mechanism, login in logins.items()
+    }
+
+
+def _tls(folder: StateFolder, listener: str, certificate: str) -> dict[str, str]:
+    values = {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": f"{folder.root}/pki/{certificate}.pem",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(folder.certificate("ca")),
+        "ssl.client.auth": "requested",
+    }
+    return {f"listener.name.{listener}.{name}": value for name, value in values.items()}

@@ -1,7 +1,7 @@
 """Starts, finds, kills and ends servers by name. Called by __main__, tests and benches.
 
 Each server has a folder `NAME` of its own below the state folder: server.json (address and password, for its
-owner alone), pids/, log/, conf/, data/. Only a folder with server.json is ever removed.
+owner alone), pids/, log/, pki/, conf/, data/. Only a folder with server.json is ever removed.
 """
 
 from __future__ import annotations
@@ -130,6 +130,7 @@ def _new(name: str, how: Recipe, folder: StateFolder) -> Server:
         password=secrets.token_urlsafe(16),
         ports={what: first + number for number, what in enumerate(how.others, 1)},
         options=how.options,
+        folder=str(folder.root),
     )
     folder.folder()
     made.write(_file(folder))

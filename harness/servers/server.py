@@ -23,6 +23,7 @@ class Server:
     password: str = field(default="", repr=False)
     ports: Mapping[str, int] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)  # what else a client has to know
+    folder: str = ""  # its state folder; somebody else's server has none
 
     @property
     def address(self) -> str:

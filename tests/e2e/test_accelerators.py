@@ -12,7 +12,11 @@ from tests.e2e.kit import objects
 from tests.e2e.kit.waiting import until
 from tests.e2e.kit.watching import jobs, runs, shown, stages
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("node1"),  # its labels and devices are changed
+]
 NODE = "node1"
 RESOURCE = "nvidia.com/gpu"
 ASKED = {"vendor": "nvidia", "count": 1}

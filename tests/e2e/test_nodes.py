@@ -127,6 +127,18 @@ def let_go(api, namespace, job, suspend):
 
 
 @pytest.mark.xdist_group("kueue")
+def test_without_kueue_a_queue_is_a_warning_and_the_job_starts(kubectl, api, project):
+    made = objects.ingest_only()
+    made["spec"]["queue"] = {"name": "ml"}
+    kubectl.apply([made], project)
+    run = finished(api, project)
+    assert phase(run) == "Succeeded"
+    found = condition(run, "Warning")
+    assert (found["status"], found["reason"]) == ("True", "OptionalCRDMissing")
+    assert "Kueue" in found["message"]
+
+
+@pytest.mark.xdist_group("kueue")
 def test_F28_a_job_waits_for_its_queue_and_is_never_let_go_by_the_operator(
     kubectl, api, project, installed
 ):
@@ -161,15 +173,3 @@ def test_F28_a_job_waits_for_its_queue_and_is_never_let_go_by_the_operator(
         lambda: record("train").get("state") == "Succeeded", 240, "it ends well",
         lambda: [let_go(api, project, j, False) for j in jobs(api, project, "report")],
     )  # fmt: skip
-
-
-@pytest.mark.xdist_group("kueue")
-def test_without_kueue_a_queue_is_a_warning_and_the_job_starts(kubectl, api, project):
-    made = objects.ingest_only()
-    made["spec"]["queue"] = {"name": "ml"}
-    kubectl.apply([made], project)
-    run = finished(api, project)
-    assert phase(run) == "Succeeded"
-    found = condition(run, "Warning")
-    assert (found["status"], found["reason"]) == ("True", "OptionalCRDMissing")
-    assert "Kueue" in found["message"]

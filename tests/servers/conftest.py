@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from harness.servers import life, ports
+from harness.servers.server import Server
 
 from forebay_workloads.contract import StoreRef
 
@@ -94,3 +96,16 @@ def kafka(topics) -> StoreRef:
 def prefix(topics) -> str:
     """Begins the names of this test's topics and groups."""
     return topics.prefix()
+
+
+@pytest.fixture(scope="module")
+def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """Starts a server of this module's own, on free ports: one that a test may end, and whose certificates it has."""
+    root = tmp_path_factory.mktemp("servers")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in life.RECIPES:
+            patch.setenv(ports.variable(name), ports.FREE)
+        yield lambda name: life.up(name, root)
+    for folder in root.iterdir():
+        if folder.is_dir():
+            life.down(folder.name, root)

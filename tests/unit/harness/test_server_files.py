@@ -15,7 +15,8 @@ def folder(tmp_path):
 
 @pytest.fixture
 def broker():
-    return Server("kafka", 29092, user="forebay", password="word", ports={"controller": 29093})
+    ports = {"controller": 29093, "tls": 29094, "expired": 29095}
+    return Server("kafka", 29092, user="forebay", password="word", ports=ports)
 
 
 @pytest.fixture
@@ -31,10 +32,15 @@ def test_maven_is_told_the_artefacts_and_nothing_else():
 
 def test_every_listener_is_a_loopback_one_and_clients_need_a_password(folder, broker):
     lines = dict(line.split("=", 1) for line in kafka.properties(folder, broker).splitlines())
-    assert lines["listeners"] == "CLIENTS://127.0.0.1:29092,CONTROLLER://127.0.0.1:29093"
-    assert lines["listener.security.protocol.map"].startswith("CLIENTS:SASL_PLAINTEXT,")
+    assert set(lines["listeners"].split(",")) == {
+        "CLIENTS://127.0.0.1:29092", "CONTROLLER://127.0.0.1:29093",
+        "TLS://127.0.0.1:29094", "EXPIRED://127.0.0.1:29095",
+    }  # fmt: skip
+    security = dict(pair.split(":") for pair in lines["listener.security.protocol.map"].split(","))
+    assert {name for name, how in security.items() if how == "PLAINTEXT"} == {"CONTROLLER"}
     assert lines["log.dirs"] == f"{folder.root}/data"
-    assert 'user_forebay="word"' in lines["listener.name.clients.plain.sasl.jaas.config"]
+    for listener in ("clients", "tls", "expired"):
+        assert 'user_forebay="word"' in lines[f"listener.name.{listener}.plain.sasl.jaas.config"]
 
 
 def test_a_client_logs_in_as_the_server_s_uri_says(broker):
