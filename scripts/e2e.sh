@@ -10,7 +10,8 @@ tests() { # what a filter of the caller's leaves empty (exit code 5) is no failu
 }
 python -m harness.tools kubectl helm kwok > /dev/null # built now, not within a test's time
 python -m harness.cluster reset
-FOREBAY_TEST_SINCE="$(date -u +%Y-%m-%dT%H:%M:%SZ)" # what the API server has written down since then counts
+# What the API server has written down since then counts.
+FOREBAY_TEST_SINCE="${FOREBAY_TEST_SINCE:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}"
 export FOREBAY_TEST_SINCE
 result=0
 tests -n "${FOREBAY_TEST_WORKERS:-4}" --dist loadgroup -m "e2e and not alone and not nightly" "$@" || result=1

@@ -92,6 +92,7 @@ def test_the_operator_of_the_cluster_goes_and_comes_back_without_losing_an_objec
     kept = kubectl.get("datastores", "local", namespace)
     assert kept["metadata"]["uid"] == uid
     assert "deletionTimestamp" not in kept["metadata"]
+    kubectl("delete", "secret", "forebay-progress-tls", "-n", "forebay")  # with it the old CA
     operator.install()
     kubectl.apply(
         [objects.of("DataStore", "later", {"type": "embedded", "embedded": {}})], namespace
