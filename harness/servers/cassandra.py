@@ -184,12 +184,12 @@ def settings(folder: StateFolder, server: Server) -> dict[str, object]:
 
 
 def _tls(folder: StateFolder) -> dict[str, object]:
-    """TLS for those who ask for it, on the same port; a client's certificate is looked at when there is one."""
+    """TLS for those who ask for it, on the same port. 5.0 asks all clients for a certificate, or none."""
     pair, ca = folder.root / "pki/server.pem", folder.certificate("ca")
     return {
         "enabled": True,
         "optional": True,
-        "require_client_auth": "optional",
+        "require_client_auth": False,
         "ssl_context_factory": {
             "class_name": "org.apache.cassandra.security.PEMBasedSslContextFactory"
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
+import time
 
 from harness.servers.server import HOST
 
@@ -14,6 +15,7 @@ _LOW, _HIGH, _STEP = (
     30_000,
     10,
 )  # below those that the kernel gives to clients
+_PATIENCE = 5.0  # seconds: a process that was killed may hold its ports a little longer
 
 
 def variable(name: str) -> str:
@@ -31,10 +33,14 @@ def choose(name: str, usual: int, count: int) -> int:
     return int(wanted)
 
 
-def check(name: str, ports: list[int]) -> None:
-    """RuntimeError when somebody else listens on one of them."""
+def check(name: str, ports: list[int], seconds: float = _PATIENCE) -> None:
+    """RuntimeError when somebody else listens on one of them, and goes on doing so."""
+    end = time.monotonic() + seconds
     for port in ports:
-        if not _is_free(port):
+        while not _is_free(port):
+            if time.monotonic() < end:
+                time.sleep(0.1)
+                continue
             raise RuntimeError(
                 f"port {port}, which {name} needs, is taken by another program: end that, or start "
                 f"{name} elsewhere with {variable(name)}={FREE} and another SERVERS_DIR"

@@ -1,6 +1,7 @@
 """Where a server listens: where its recipe says, where the environment says, never where somebody else does."""
 
 import socket
+import threading
 
 import pytest
 from harness.servers import ports
@@ -40,4 +41,13 @@ def test_what_is_no_port_is_told(monkeypatch):
 
 def test_a_port_that_somebody_has_is_told_with_a_way_out(taken):
     with pytest.raises(RuntimeError, match=f"port {taken}, which kafka .*SERVERS_PORT_KAFKA=free"):
-        ports.check("kafka", [taken])
+        ports.check("kafka", [taken], seconds=0)
+
+
+def test_a_port_that_is_given_back_in_time_is_waited_for():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        threading.Timer(0.3, listener.close).start()
+        ports.check("kafka", [port], seconds=2)
