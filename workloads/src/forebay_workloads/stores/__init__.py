@@ -15,6 +15,7 @@ from forebay_workloads.stores.base import Store
 ADAPTERS = {
     "embedded": ("forebay_workloads.stores.embedded", "EmbeddedStore"),
     "files": ("forebay_workloads.stores.files", "FilesStore"),
+    "mongodb": ("forebay_workloads.stores.mongodb", "MongoStore"),
 }
 
 

@@ -1,0 +1,173 @@
+"""Upserts: Arrow rows → one unordered bulk of replacements or merges, each found by its key.
+
+Used by `mongodb.py`. The same batch twice leaves the same documents, so a bulk whose outcome is unknown may be
+written again. Rows that the server refuses are named one by one; all others are in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import bson
+import pyarrow as pa
+import pyarrow.compute as pc
+from pymongo import ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
+
+from forebay_workloads.codecs.fit import row_key
+from forebay_workloads.errors import RetryableError, cut
+from forebay_workloads.stores import checks
+from forebay_workloads.stores.base import RowError, WriteReport
+from forebay_workloads.stores.mongodb_catalog import Catalog, TableInfo
+from forebay_workloads.stores.mongodb_connection import CODEC, Connection, Document
+from forebay_workloads.stores.mongodb_errors import translated
+from forebay_workloads.stores.mongodb_rows import Bad, documents_of, key_values, query_of
+from forebay_workloads.stores.mongodb_types import held
+from forebay_workloads.stores.rows import accepted
+
+DUPLICATE = 11000
+ATTEMPTS = (
+    3  # two upserts of one new key may meet: the one that lost finds the document the next time
+)
+DOCUMENT_BYTES = 16 * 1024 * 1024 - 1024  # the server's limit, less room for what it adds
+
+Refused = dict[int, Mapping[str, Any]]  # row → the server's words
+
+
+@dataclass(frozen=True)
+class Upserts:
+    """What a batch does to a collection, by row."""
+
+    table: str
+    queries: Sequence[Document]
+    documents: Sequence[Document]
+    merge: bool
+
+    def operation(self, index: int) -> ReplaceOne[Document] | UpdateOne:
+        """The row's part of a bulk."""
+        query, document = self.queries[index], self.documents[index]
+        if self.merge:
+            return UpdateOne(
+                query, {"$set": document} if document else {"$setOnInsert": {}}, upsert=True
+            )
+        return ReplaceOne(query, document, upsert=True)
+
+
+class Writes:
+    """Writes batches into collections."""
+
+    def __init__(self, connection: Connection, catalog: Catalog) -> None:
+        self._connection = connection
+        self._catalog = catalog
+
+    def write(
+        self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool
+    ) -> WriteReport:
+        """Upserts by key; rows without a whole key, or that do not fit, are named."""
+        info = self._catalog.info(table).keyed(key)
+        if merge:
+            info = self._catalog.widen(info, batch.schema)
+        checks.known_columns(table, batch.schema, info.schema)
+        wished = [f for f in info.schema if not merge or f.name in batch.schema.names]
+        rows, errors = accepted(batch, wished, info.key, held)
+        refused = {error.index for error in errors}
+        places = [index for index in range(batch.num_rows) if index not in refused]
+        bad = self._put(info, rows, merge=merge)
+        errors += [
+            RowError(places[i], row_key(rows, info.key, i), "SchemaMismatch", message)
+            for i, message in bad.items()
+        ]
+        return WriteReport(rows.num_rows - len(bad), sorted(errors, key=lambda one: one.index))
+
+    def _put(self, info: TableInfo, rows: pa.RecordBatch, *, merge: bool) -> Bad:
+        """Row → why it is not in, for each that is not."""
+        keys, bad = key_values(info, [rows.column(name) for name in info.key])
+        documents, unfit = documents_of(info, rows, keys, merge=merge)
+        bad |= unfit
+        upserts = Upserts(info.name, [query_of(info, one) for one in keys], documents, merge)
+        same = [[i] for i in range(len(keys)) if i not in bad]
+        if not _all_differ(rows, info.key):
+            same = _by_key(upserts, bad)
+        failed = self._all(upserts, [rows_of_key[-1] for rows_of_key in same])
+        for rows_of_key in same:
+            if rows_of_key[-1] in failed:
+                bad |= dict.fromkeys(rows_of_key, failed[rows_of_key[-1]])
+        return bad
+
+    def _all(self, upserts: Upserts, todo: list[int]) -> Bad:
+        """Writes them; those that met another writer's row again."""
+        bad: Bad = {}
+        for attempt in range(1, ATTEMPTS + 1):
+            failed = self._bulk(upserts, todo)
+            todo = [i for i, said in failed.items() if said.get("code") == DUPLICATE]
+            if attempt == ATTEMPTS:
+                todo = []
+            again = set(todo)
+            bad |= {
+                i: cut(ValueError(said.get("errmsg", "refused")))
+                for i, said in failed.items()
+                if i not in again
+            }
+            if not todo:
+                break
+        return bad
+
+    def _bulk(self, upserts: Upserts, todo: Sequence[int]) -> Refused:
+        """One bulk; names what the server refuses of it."""
+        if not todo:
+            return {}
+        collection = self._catalog.collection(upserts.table)
+        with self._connection.speak(f"table {upserts.table!r}"):
+            try:
+                collection.bulk_write([upserts.operation(i) for i in todo], ordered=False)
+            except BulkWriteError as error:
+                self._unless_rows(error, upserts.table)
+                return {todo[one["index"]]: one for one in error.details["writeErrors"]}
+            except DocumentTooLarge:
+                large = _too_large(upserts, todo)
+                if not large:
+                    raise
+                return {**large, **self._bulk(upserts, [i for i in todo if i not in large])}
+        return {}
+
+    def _unless_rows(self, error: BulkWriteError, table: str) -> None:
+        """Raises what is no fault of the rows: rights, throttling, a node that is down, an unsure outcome."""
+        what = f"{self._connection.where}: table {table!r}"
+        for one in error.details["writeErrors"]:
+            said = OperationFailure(one.get("errmsg", "refused"), one.get("code"), dict(one))
+            found = translated(said, what, self._connection.secrets)
+            if found.reason != "SchemaMismatch":
+                raise found from error
+        for one in error.details.get("writeConcernErrors", ()):
+            text = cut(ValueError(one.get("errmsg", "no majority")))
+            raise RetryableError("StoreUnreachable", f"{what}: not safe yet: {text}") from error
+
+
+_COUNTED = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_binary)
+
+
+def _all_differ(rows: pa.RecordBatch, key: Sequence[str]) -> bool:
+    """Whether no key comes twice, where one of its columns says so cheaply."""
+    columns = [rows.column(name) for name in key]
+    plain = [column for column in columns if any(test(column.type) for test in _COUNTED)]
+    return any(pc.count_distinct(column).as_py() == rows.num_rows for column in plain)
+
+
+def _by_key(upserts: Upserts, bad: Bad) -> list[list[int]]:
+    """The rows of each key in their order: the last one is kept."""
+    groups: dict[bytes, list[int]] = {}
+    for index, query in enumerate(upserts.queries):
+        if index not in bad:
+            groups.setdefault(bson.encode(query, codec_options=CODEC), []).append(index)
+    return list(groups.values())
+
+
+def _too_large(upserts: Upserts, todo: Iterable[int]) -> Refused:
+    sizes = {i: len(bson.encode(upserts.documents[i], codec_options=CODEC)) for i in todo}
+    return {
+        index: {"code": 0, "errmsg": f"a document of {size:,} bytes: MongoDB holds 16 MiB"}
+        for index, size in sizes.items()
+        if size > DOCUMENT_BYTES
+    }
