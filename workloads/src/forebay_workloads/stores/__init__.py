@@ -13,6 +13,7 @@ from forebay_workloads.errors import ConfigError
 from forebay_workloads.stores.base import Store
 
 ADAPTERS = {
+    "cassandra": ("forebay_workloads.stores.cassandra", "CassandraStore"),
     "embedded": ("forebay_workloads.stores.embedded", "EmbeddedStore"),
     "files": ("forebay_workloads.stores.files", "FilesStore"),
     "mongodb": ("forebay_workloads.stores.mongodb", "MongoStore"),

@@ -1,0 +1,207 @@
+"""Upserts: rows of one partition in unlogged batches within the server's limits, the others one by one.
+
+Used by `cassandra.py`. Rows that cannot be written are named, all others are; a batch of which the server
+refused something is sent again row by row to find the guilty ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from cassandra.query import BatchStatement, BatchType, PreparedStatement
+
+from forebay_workloads.codecs.fit import row_key
+from forebay_workloads.errors import ConfigError, StageError, cut
+from forebay_workloads.stores import cassandra_statements as cql
+from forebay_workloads.stores import cassandra_types as types
+from forebay_workloads.stores import checks
+from forebay_workloads.stores.base import RowError, WriteReport
+from forebay_workloads.stores.cassandra_catalog import Catalog, TableInfo, writable
+from forebay_workloads.stores.cassandra_codecs import Encoded, Refused
+from forebay_workloads.stores.cassandra_connection import Connection
+from forebay_workloads.stores.cassandra_window import Request, Window
+from forebay_workloads.stores.rows import accepted
+
+BATCH_ROWS = 100
+BATCH_BYTES = 32 << 10
+KEY_BYTES = 65_535  # of one column of a key
+
+Values = tuple[bytes | None, ...]
+
+
+class Writes:
+    """Writes into a keyspace's tables."""
+
+    def __init__(self, connection: Connection, catalog: Catalog) -> None:
+        self._connection = connection
+        self._catalog = catalog
+
+    def write(
+        self, table: str, batch: pa.RecordBatch, key: list[str], *, merge: bool
+    ) -> WriteReport:
+        """Upserts; the last of several rows with one key is kept."""
+        info = self._catalog.remembered(table)
+        writable(info)
+        checks.same_key(table, key, info.key)
+        if merge:
+            info = self._catalog.widen(info, batch.schema)
+        try:
+            checks.known_columns(table, batch.schema, info.schema)
+        except StageError:
+            info = self._catalog.info(table)  # it may have got the column since
+            checks.known_columns(table, batch.schema, info.schema)
+        if not batch.num_rows:
+            return WriteReport(0)
+        try:
+            return self._upsert(info, batch, merge=merge)
+        except StageError as error:
+            self._catalog.forget(table)
+            self._explain(info, batch, error)
+            raise
+
+    def _explain(self, info: TableInfo, batch: pa.RecordBatch, error: StageError) -> None:
+        """Where the table has lost a column since it was looked at, that is what to say."""
+        if isinstance(error, ConfigError) or error.reason != "SchemaMismatch":
+            return
+        now = self._catalog.info(info.name)
+        checks.known_columns(info.name, batch.schema, now.schema)
+
+    def _upsert(self, info: TableInfo, batch: pa.RecordBatch, *, merge: bool) -> WriteReport:
+        fields = [f for f in info.schema if not merge or f.name in batch.schema.names]
+        rows, errors = accepted(_numbered(batch), [*fields, _NUMBER], info.key, types.held)
+        numbers = rows.column(rows.num_columns - 1).to_pylist()
+        with self._connection.speak(f"table {info.name!r}"):
+            text = cql.insert(info.target, [field.name for field in fields])
+            statement = self._connection.prepare(text)
+        columns = [
+            info.codec(field.name).encode(rows.column(index), statement.column_metadata[index].type)
+            for index, field in enumerate(fields)
+        ]
+        place = {field.name: index for index, field in enumerate(fields)}
+        bad = unfit(
+            columns, fields, [place[name] for name in info.key], [place[n] for n in info.partition]
+        )
+        last = newest(columns, [place[name] for name in info.key], bad)
+        requests = self._requests(statement, columns, last, [place[n] for n in info.partition])
+        bad |= self._send(info, statement, columns, requests)
+        errors += [
+            RowError(
+                numbers[row], row_key(batch, info.key, numbers[row]), "SchemaMismatch", message
+            )
+            for row, message in bad.items()
+        ]
+        errors.sort(key=lambda error: error.index)
+        return WriteReport(rows.num_rows - len(bad), errors)
+
+    def _requests(
+        self,
+        statement: PreparedStatement,
+        columns: Sequence[Encoded],
+        rows: Sequence[int],
+        partition: Sequence[int],
+    ) -> Iterator[Request]:
+        for group in grouped(columns, rows, partition):
+            values = [tuple(column[row] for column in columns) for row in group]
+            yield Request(self._statement(statement, values), group)
+
+    def _statement(self, statement: PreparedStatement, values: Sequence[Values]) -> Any:
+        bounds = [self._connection.bound(statement, one) for one in values]
+        if len(bounds) == 1:
+            return bounds[0]
+        batch = BatchStatement(BatchType.UNLOGGED)
+        for bound in bounds:
+            batch.add(bound)
+        batch.is_idempotent = True
+        return batch
+
+    def _send(
+        self,
+        info: TableInfo,
+        statement: PreparedStatement,
+        columns: Sequence[Encoded],
+        requests: Iterator[Request],
+    ) -> dict[int, str]:
+        """Row → why the server refused it. A refusal that is the table's and not a row's is raised."""
+        what = f"table {info.name!r}"
+        failed = Window(self._connection, what).run(requests)
+        if not failed:
+            return {}
+        rows = [row for request, _ in failed for row in request.of]
+        alone = (
+            Request(self._statement(statement, [tuple(column[row] for column in columns)]), [row])
+            for row in rows
+        )
+        bad = Window(self._connection, what).run(alone)
+        if self._catalog.info(info.name).cql != info.cql and bad:
+            raise self._connection.translated(bad[0][1], what) from bad[0][1]
+        return {request.of[0]: f"refused by the server: {cut(error)}" for request, error in bad}
+
+
+_NUMBER = pa.field("_forebay_number", pa.int64())
+
+
+def _numbered(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """With the rows' numbers as a column: some rows will be left out."""
+    return batch.append_column(_NUMBER, pa.array(range(batch.num_rows), pa.int64()))
+
+
+def unfit(
+    columns: Sequence[Encoded],
+    fields: Sequence[pa.Field],
+    key: Sequence[int],
+    partition: Sequence[int],
+) -> dict[int, str]:
+    """Row → why it cannot be written: a value that was refused, a key too long, a partition without a name. Pure."""
+    bad: dict[int, str] = {}
+    for field, column in zip(fields, columns, strict=True):
+        for row, value in enumerate(column):
+            if isinstance(value, Refused):
+                bad.setdefault(row, f"column {field.name!r}: {value.message}")
+    for index in key:
+        name = fields[index].name
+        for row, value in enumerate(columns[index]):
+            if isinstance(value, bytes) and len(value) > KEY_BYTES:
+                bad.setdefault(
+                    row, f"key column {name!r} has {len(value)} bytes, Cassandra takes {KEY_BYTES}"
+                )
+    if len(partition) == 1:
+        name = fields[partition[0]].name
+        for row, value in enumerate(columns[partition[0]]):
+            if value == b"":
+                bad.setdefault(
+                    row,
+                    f"key column {name!r} is empty, which Cassandra refuses in a partition's key",
+                )
+    return bad
+
+
+def newest(columns: Sequence[Encoded], key: Sequence[int], bad: Mapping[int, str]) -> list[int]:
+    """The rows to send: the last one of each key. Within a batch Cassandra would keep the greater value. Pure."""
+    keys = zip(*(columns[index] for index in key), strict=True)
+    last = {one: row for row, one in enumerate(keys) if row not in bad}
+    return sorted(last.values())
+
+
+def grouped(
+    columns: Sequence[Encoded], rows: Sequence[int], partition: Sequence[int]
+) -> Iterator[list[int]]:
+    """Rows of one partition together, in batches of at most BATCH_ROWS and about BATCH_BYTES. Pure."""
+    groups: dict[Any, list[int]] = {}
+    for row in rows:
+        groups.setdefault(tuple(columns[index][row] for index in partition), []).append(row)
+    for group in groups.values():
+        if len(group) == 1:
+            yield group
+            continue
+        some: list[int] = []
+        size = 0
+        for row in group:
+            more = sum(len(column[row] or b"") for column in columns)
+            if some and (len(some) == BATCH_ROWS or size + more > BATCH_BYTES):
+                yield some
+                some, size = [], 0
+            some.append(row)
+            size += more
+        yield some
