@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from forebay.errors import AlreadyExists, Conflict, NotFound
@@ -185,6 +187,28 @@ async def test_pods_that_are_gone_are_asked_for_once(server):
     assert server.reads == [], "after a restart its pods have been listed after the Job"
 
 
+async def test_a_job_that_ends_while_its_pods_are_listed_is_not_caught_up_with_them(server):
+    """The list was read before: it holds the pods as they were then."""
+    cached = await synced(server)
+    job = await cached.create(child(JOB, "j"))
+    pod = child(POD, "j-0", spec={"containers": []})
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": job["metadata"]["uid"]}
+    pod["metadata"]["ownerReferences"] = [owner]
+    await server.kube.create(pod, manager="kcm")
+    gate = server.gate = asyncio.Event()
+    listing = asyncio.create_task(cached.sync(POD))
+    await asyncio.sleep(0)
+    end = {"phase": "Succeeded", "containerStatuses": [{"name": "stage"}]}
+    await server.kube.apply({**pod, "status": end}, manager="kubelet", subresource="status")
+    over = {"conditions": [{"type": "Complete", "status": "True"}], "succeeded": 1}
+    ended = await server.kube.apply({**job, "status": over}, manager="kcm", subresource="status")
+    cached.hear("MODIFIED", ended)
+    gate.set()
+    await listing
+    (found,) = await cached.list(POD, "shop", {"owner": "x"})
+    assert found["status"]["phase"] == "Succeeded"
+
+
 async def test_what_a_watch_missed_is_found_by_a_list(server):
     await server.kube.apply(store("gone"))
     cached = await synced(server)
@@ -214,24 +238,72 @@ async def test_a_document_is_remembered_by_its_digest(server):
     assert len(found["data"]["stage.json"]) == 16
 
 
-async def test_a_kind_that_is_not_watched_is_compared_with_what_the_pass_has_listed(server):
-    """The server of these tests keeps no FieldsV1; an entry of ours makes it look as a real one's."""
-    cached = await synced(server)
-    scaler = child(HPA, "movies", spec={"minReplicas": 1})
+def scaler(server):
+    """An HPA as a real server would list it: that of these tests keeps no FieldsV1, so an entry of ours is put there."""
     fields = {"f:metadata": {"f:labels": {}}, "f:spec": {"f:minReplicas": {}}}
     entry = {"manager": "forebay", "operation": "Apply", "fieldsV1": fields}
+    made = child(HPA, "movies", spec={"minReplicas": 1, "maxReplicas": 1})
+    made["metadata"] |= {"uid": "u", "resourceVersion": "5", "managedFields": [entry]}
+    there = [made]
 
     async def live(kind, *_):
-        made = child(HPA, "movies", spec={"minReplicas": 1, "maxReplicas": 1})
-        made["metadata"] |= {"uid": "u", "resourceVersion": "5", "managedFields": [entry]}
-        return [made] if kind == HPA else []
+        return there if kind == HPA else []
 
     server.list = live
+    return there
+
+
+async def test_a_kind_that_is_not_watched_is_compared_with_what_the_pass_has_listed(server):
+    cached = await synced(server)
+    scaler(server)
+    wished = child(HPA, "movies", spec={"minReplicas": 1})
     await cached.list(HPA, "shop", {"owner": "x"})
-    await cached.apply(scaler)
+    await cached.apply(wished)
     assert server.writes == []
-    await cached.apply(scaler)
+    await cached.apply(wished)
     assert len(server.writes) == 1, "not listed since: it may be gone"
     await cached.list(HPA, "shop", {"owner": "x"})
     await cached.apply(child(HPA, "movies", spec={"minReplicas": 2}))
     assert len(server.writes) == 2
+
+
+async def test_what_was_listed_and_then_deleted_is_applied_when_it_is_wished_again(server):
+    cached = await synced(server)
+    scaler(server)
+    await cached.list(HPA, "shop", {"owner": "x"})
+    await cached.delete(ref("movies", HPA))
+    await cached.apply(child(HPA, "movies", spec={"minReplicas": 1}))
+    assert await server.kube.get(ref("movies", HPA)) is not None
+
+
+async def test_what_a_later_list_lacks_is_applied_when_it_is_wished(server):
+    cached = await synced(server)
+    there = scaler(server)
+    await cached.list(HPA, "shop", {"owner": "x"})
+    there.clear()
+    await cached.list(HPA, "shop", {"owner": "x"})
+    await cached.apply(child(HPA, "movies", spec={"minReplicas": 1}))
+    assert await server.kube.get(ref("movies", HPA)) is not None
+
+
+def owned(obj, owner):
+    reference = {"name": "local", "uid": owner["metadata"]["uid"], "controller": True}
+    obj["metadata"]["ownerReferences"] = [
+        {"apiVersion": DATASTORE.api_version, "kind": "DataStore", **reference}
+    ]
+    return obj
+
+
+async def test_nothing_is_left_in_memory_of_what_the_garbage_collector_took(server):
+    cached = await synced(server)
+    owner = await cached.apply(store())
+    service = owned(child(SERVICE, "movies", spec={"ports": [{"name": "http", "port": 80}]}), owner)
+    for _ in range(2):
+        await cached.apply(service)
+    owned(scaler(server)[0], owner)
+    await cached.list(HPA, "shop", {"owner": "x"})
+    assert len(cached._wished) == 2
+    cached.hear("DELETED", await server.kube.get(ref("movies", SERVICE)))
+    assert len(cached._wished) == 1
+    cached.hear("DELETED", owner)
+    assert (cached.size, len(cached._wished)) == (0, 0), "nobody tells of the end of an HPA"

@@ -7,7 +7,6 @@ for: kinds that are not watched, names that somebody else may hold, an object th
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Literal, Protocol
@@ -17,6 +16,7 @@ from forebay.kube.applied import is_applied
 from forebay.kube.cache import Cache, uid_of, version_of
 from forebay.kube.port import FIELD_MANAGER, JOB, POD, Kind, Kube, Obj, Ref, WatchEvent
 from forebay.kube.slim import slim
+from forebay.kube.wished import Wished
 
 Objects = list[Obj]
 Labels = Mapping[str, str]
@@ -53,8 +53,7 @@ class CachedKube:
         self._synced: set[Kind] = set()
         self._lists: Counter[Kind] = Counter()  # how many were begun
         self._pods_of: dict[str, int] = {}  # uid of a Job: its version when its pods were listed
-        self._glimpsed: dict[Ref, Obj] = {}  # of kinds that are not watched: as listed last
-        self._unchanged: dict[Ref, tuple[int, int]] = {}  # applied in vain: what, at which version
+        self._wished = Wished()
 
     @property
     def watched(self) -> tuple[Kind, ...]:
@@ -75,13 +74,20 @@ class CachedKube:
         """A watch's event: DELETED, or any other word for an object as it is."""
         if kind == "DELETED":
             self._pods_of.pop(uid_of(obj), None)
-            self._cache.remove(Ref.of(obj), uid_of(obj), version_of(obj))
+            self._gone(Ref.of(obj), uid_of(obj), version_of(obj))
         else:
             self._learn(obj)
+
+    def _gone(self, ref: Ref, uid: str, version: float = 0) -> None:
+        """The object of this uid is not there any more, nor will be what it owned."""
+        self._cache.remove(ref, uid, version)
+        self._wished.forget(ref)
+        self._wished.forget_children(uid)
 
     async def sync(self, kind: Kind) -> Objects:
         """Lists the kind and corrects what is remembered; gives what had changed unheard. Raises KubeError."""
         changed: Objects = []
+        jobs = self._cache.list(JOB, None, {}) if kind == POD else []  # their pods are newer
         self._lists[kind] += 1
         for namespace in self._namespaces:
             since = self._cache.count
@@ -89,10 +95,12 @@ class CachedKube:
             async for page in self._source.pages(kind, namespace, self._watched[kind]):
                 changed += [kept for obj in page if (kept := self._learn(obj)) is not None]
                 uids |= {uid_of(obj) for obj in page}
-            changed += self._cache.keep_only(kind, namespace, uids, since)
+            gone = self._cache.keep_only(kind, namespace, uids, since)
+            for obj in gone:
+                self._gone(Ref.of(obj), uid_of(obj))
+            changed += gone
         self._synced.add(kind)
-        if kind == POD:  # listed after the Jobs that are known
-            jobs = self._cache.list(JOB, None, {})
+        if kind == POD:
             self._pods_of = {uid_of(job): version_of(job) for job in jobs}
         return changed
 
@@ -123,7 +131,7 @@ class CachedKube:
         if obj is not None:
             self._learn(obj)
         elif uid is not None and self._cache.heard(ref) <= since:
-            self._cache.remove(ref, uid)
+            self._gone(ref, uid)
         return obj
 
     async def list(
@@ -132,7 +140,7 @@ class CachedKube:
         """From memory; pods are never older than the Jobs that were listed before them."""
         if kind not in self._watched:
             found = await self._source.list(kind, namespace, labels)
-            self._glimpsed |= {Ref.of(obj): slim(obj) for obj in found}
+            self._wished.listed(kind, namespace, labels or {}, map(slim, found))
             return found
         if kind not in self._synced or (self._watched[kind] and not labels):
             return await self._source.list(kind, namespace, labels)
@@ -184,11 +192,11 @@ class CachedKube:
         """As the port says; nothing is sent when the object is known to be so already."""
         ref, plain = Ref.of(obj), subresource is None and not dry_run
         known = self._known(ref) if plain and manager == FIELD_MANAGER else None
-        if known is not None and self._as_wished(ref, obj, known):
+        if known is not None and (self._wished.in_vain(obj, known) or is_applied(slim(obj), known)):
             return known
         made = await self._write(ref, obj, manager, subresource, force=force, dry_run=dry_run)
         if known is not None and version_of(known) == version_of(made):
-            self._unchanged[ref] = (_hash(obj), version_of(made))
+            self._wished.changed_nothing(obj, version_of(made))
         return made
 
     async def _write(
@@ -208,7 +216,7 @@ class CachedKube:
             )
         except NotFound:
             if uid is not None:
-                self._cache.remove(ref, uid)
+                self._gone(ref, uid)
             raise
         except Conflict:
             if ref.kind in self._watched and not self._watched[ref.kind]:
@@ -222,12 +230,7 @@ class CachedKube:
         """The object by what a watch told or the pass's own list."""
         if ref.kind in self._synced and self._covers(ref):
             return self._cache.get(ref)
-        return self._glimpsed.pop(ref, None)
-
-    def _as_wished(self, ref: Ref, obj: Obj, known: Obj) -> bool:
-        """Whether an apply would change nothing: by what stands there, or because the last one did not."""
-        in_vain = self._unchanged.get(ref) == (_hash(obj), version_of(known))
-        return in_vain or is_applied(slim(obj), known)
+        return self._wished.take(ref)
 
     async def delete(
         self,
@@ -239,9 +242,9 @@ class CachedKube:
         """As the port says. Only the object that is known goes, not one that took its name since."""
         known = uid or self._cache.uid(ref)
         await self._source.delete(ref, uid=known, propagation=propagation)
-        self._unchanged.pop(ref, None)
+        self._wished.forget(ref)
         if known is not None:
-            self._cache.remove(ref, known)
+            self._gone(ref, known)
 
     def watch(self, kind: Kind, namespace: str | None = None) -> AsyncIterator[WatchEvent]:
         """The server's own."""
@@ -262,10 +265,6 @@ class CachedKube:
     async def close(self) -> None:
         """Frees connections; may be called twice."""
         await self._source.close()
-
-
-def _hash(obj: Obj) -> int:
-    return hash(json.dumps(obj, sort_keys=True))
 
 
 def _ends(job: Obj) -> int:
