@@ -132,6 +132,7 @@ def _new(name: str, how: Recipe, folder: StateFolder) -> Server:
         options=how.options,
         folder=str(folder.root),
     )
+    ports.check(name, [made.port, *made.ports.values()])
     folder.folder()
     made.write(_file(folder))
     return made

@@ -6,6 +6,7 @@ Called by recipes. `ca.crt`, `client.crt` and `client.key` below pki/ are what a
 from __future__ import annotations
 
 from harness.certificates import EXPIRED, Identity, make_ca, make_pair
+from harness.cluster import packages
 from harness.folders import StateFolder
 from harness.servers.server import HOST, Server
 
@@ -14,6 +15,7 @@ _NAMES = (f"IP:{HOST}", "DNS:localhost")
 
 def make(folder: StateFolder, server: Server) -> None:
     """Makes what is missing."""
+    packages.ensure({"openssl": "openssl"})
     make_ca(folder)
     make_pair(folder, "server", Identity(server.name, names=_NAMES))
     make_pair(folder, "client", Identity(server.user))

@@ -10,11 +10,7 @@ import time
 from harness.servers.server import HOST
 
 FREE = "free"
-_LOW, _HIGH, _STEP = (
-    20_000,
-    30_000,
-    10,
-)  # below those that the kernel gives to clients
+_LOW, _HIGH, _STEP = 20_000, 30_000, 10  # below those that the kernel gives to clients
 _PATIENCE = 5.0  # seconds: a process that was killed may hold its ports a little longer
 
 

@@ -239,7 +239,7 @@ async def test_a_document_is_remembered_by_its_digest(server):
 
 
 def scaler(server):
-    """An HPA as a real server would list it: that of these tests keeps no FieldsV1, so an entry of ours is put there."""
+    """An HPA as a real server lists it: that of these tests keeps no FieldsV1, so an entry of ours is put there."""
     fields = {"f:metadata": {"f:labels": {}}, "f:spec": {"f:minReplicas": {}}}
     entry = {"manager": "forebay", "operation": "Apply", "fieldsV1": fields}
     made = child(HPA, "movies", spec={"minReplicas": 1, "maxReplicas": 1})

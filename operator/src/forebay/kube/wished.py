@@ -1,4 +1,4 @@
-"""What spares an apply: what a list showed of kinds that nobody watches, and what was applied in vain. Used by cached.py.
+"""What spares an apply: what a list showed of kinds nobody watches, and what was applied in vain. Used by cached.py.
 
 Freed with the object, or with its owner: nobody tells when the garbage collector takes a child of a kind that is
 not watched.
