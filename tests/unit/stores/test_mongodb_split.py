@@ -44,7 +44,7 @@ def test_ids_that_are_all_the_same_are_one_part():
 @pytest.mark.parametrize(
     "value",
     [
-        ObjectId(), "text", 5, Int64(2**62), 0.1, -math.inf, DatetimeMS(253402300800000), b"\x00\xff",
+        ObjectId(b"x" * 12), "text", 5, Int64(2**62), 0.1, -math.inf, DatetimeMS(253402300800000), b"\x00\xff",
         Binary(b"x" * 16, 4), Decimal128("1.10"), {"b": 1, "a": {"c": DatetimeMS(1)}}, True, None,
     ],
     ids=str,
