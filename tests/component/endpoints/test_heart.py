@@ -78,16 +78,22 @@ async def test_other_objects_are_not_the_heartbeat(kube):
 
 
 class Away:
+    asked = 0
+
     async def apply(self, *_):
+        self.asked += 1
         raise Unavailable(0, "Unavailable", "connection refused")
 
 
 async def test_F06_a_beat_that_is_not_taken_is_tried_again_soon_and_condemns_nobody(monkeypatch):
     monkeypatch.setattr("forebay.endpoints.heart._SOON", 0.01)
     clock = Clock()
-    heart = Heart(Away(), REF, Pulse(60), clock)  # type: ignore[arg-type]  # all it uses
+    away = Away()
+    heart = Heart(away, REF, Pulse(60), clock)  # type: ignore[arg-type]  # all it uses
     task = asyncio.create_task(heart.run())
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(5):
+        while away.asked < 3:
+            await asyncio.sleep(0.01)
     clock.now = 1e6
     assert heart.pulse.alive(clock.now)
     assert not heart.pulse.begun

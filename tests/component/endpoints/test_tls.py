@@ -52,16 +52,24 @@ async def test_a_secret_that_somebody_broke_is_made_anew(kube, broken):
     assert "BEGIN CERTIFICATE" in (await tls.kept(kube, REF, HOSTS, NOW)).ca
 
 
-async def test_who_was_faster_is_believed(kube, monkeypatch):
-    late = []
+async def test_a_secret_that_was_deleted_comes_back_with_the_ca_that_pods_were_told(kube):
+    known = await tls.kept(kube, REF, HOSTS, NOW)
+    await kube.delete(REF)
+    assert await tls.kept(kube, REF, HOSTS, NOW, known) == known
+    assert await tls.kept(kube, REF, HOSTS, NOW) == known
+
+
+async def test_who_was_faster_to_renew_is_believed(kube, monkeypatch):
+    await tls.kept(kube, REF, HOSTS, NOW)
+    late, by_then = [], NOW + timedelta(days=350)
 
     async def overtaken(obj):
         monkeypatch.undo()
-        late.append(await tls.kept(kube, REF, HOSTS, NOW))
+        late.append(await tls.kept(kube, REF, HOSTS, by_then))
         raise Conflict(409, "Conflict", "resourceVersion is stale")
 
     monkeypatch.setattr(kube, "apply", overtaken)
-    assert [await tls.kept(kube, REF, HOSTS, NOW)] == late
+    assert [await tls.kept(kube, REF, HOSTS, by_then)] == late
 
 
 async def test_a_client_that_trusts_the_ca_trusts_the_endpoint(kube):

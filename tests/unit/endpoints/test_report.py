@@ -39,6 +39,8 @@ def test_a_newer_stage_may_say_more():
         b'{"step": "train", "metrics": [1]}',
         b'{"step": "train", "metrics": {"loss": "0.8"}}',
         b'{"step": "train", "metrics": {"loss": Infinity}}',
+        b'{"step": "train", "metrics": {"loss": 1' + b"0" * 400 + b"}}",
+        b'{"step": "train", "percent": 1' + b"0" * 400 + b"}",
         b'{"step": "train", "metrics": {"": 1}}',
         b'{"step": "train", "metrics": {"<script>": 1}}',
         b'{"step": "train", "metrics": {"a b": 1}}',

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +14,7 @@ LIMIT = 16 * 1024  # bytes
 _COUNTS = ("rows", "total_rows", "epoch", "epochs")
 _NUMBERS = ("percent", "eta_seconds", "rows_per_second")
 _MOST = 2**53  # what every reader of JSON still counts exactly
+_LARGEST = sys.float_info.max  # a JSON integer may be far larger
 _METRICS = 64
 _NAME = re.compile(r"[A-Za-z0-9@][-_.@/A-Za-z0-9]{0,62}")
 
@@ -42,7 +43,7 @@ def _refuse(word: str) -> float:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("not a number")  # noqa: TRY004 - as above
-    if not math.isfinite(value) or not 0 <= value <= _MOST:
+    if not 0 <= value <= _MOST:  # false for NaN too
         raise ValueError("out of range")
     return value
 
@@ -52,6 +53,6 @@ def _metrics(raw: Any) -> Mapping[str, float]:
         raise ValueError("not a set of metrics")
     for name, value in raw.items():
         good = isinstance(value, int | float) and not isinstance(value, bool)
-        if not _NAME.fullmatch(name) or not good or not math.isfinite(value):
+        if not _NAME.fullmatch(name) or not good or not abs(value) <= _LARGEST:
             raise ValueError("not a metric")
     return {name: float(value) for name, value in raw.items()}

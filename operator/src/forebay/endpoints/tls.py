@@ -27,15 +27,20 @@ _TRIES = 3
 _LOOK = 12 * 3600.0  # seconds between two looks at the certificate's age
 
 
-async def kept(kube: Kube, ref: Ref, hosts: Collection[str], now: datetime) -> Material:
-    """What the Secret holds, or what is written there now. Raises KubeError."""
+async def kept(
+    kube: Kube, ref: Ref, hosts: Collection[str], now: datetime, known: Material | None = None
+) -> Material:
+    """What the Secret holds, or what is written there now. Raises KubeError.
+
+    `known` is what this process serves with: a Secret that was deleted meanwhile gets it back, CA and all.
+    """
     for _ in range(_TRIES):
         secret = await kube.get(ref)
         old = _read(secret)
-        new = _renewed(old, hosts, now)
+        new = _renewed(known if secret is None else old, hosts, now)
         if new == old:
             return new
-        try:
+        try:  # applied, not created: the chart's right to make it is one to this name
             await kube.apply(_secret(ref, new, secret))
         except Conflict:  # somebody else was faster: theirs is as good
             continue
@@ -61,12 +66,15 @@ def load(into: ssl.SSLContext, material: Material) -> None:
         into.load_cert_chain(file)
 
 
-async def keep(kube: Kube, ref: Ref, hosts: Collection[str], served: ssl.SSLContext) -> None:
+async def keep(
+    kube: Kube, ref: Ref, hosts: Collection[str], served: ssl.SSLContext, material: Material
+) -> None:
     """Renews in time, until it is cancelled."""
     while True:
         await asyncio.sleep(_LOOK)
         try:
-            load(served, await kept(kube, ref, hosts, datetime.now(UTC)))
+            material = await kept(kube, ref, hosts, datetime.now(UTC), material)
+            load(served, material)
         except KubeError as error:  # there are weeks left
             log.warning("certificate not looked after", secret=ref.name, error=str(error))
 

@@ -25,7 +25,11 @@ def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
 async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
     """Sets kopf up and begins to reconcile. kopf listens only after this: to a process that has read everything."""
     configure(settings)
-    memo.process = await Process.connected(Environment.read(os.environ), served_namespaces())
+    try:
+        environment, namespaces = Environment.read(os.environ), served_namespaces()
+    except ValueError as error:  # kopf would try the same text again each minute, for ever
+        raise kopf.PermanentError(str(error)) from error
+    memo.process = await Process.connected(environment, namespaces)
     memo.process.start()
     await memo.process.listed()
 

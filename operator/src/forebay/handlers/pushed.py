@@ -81,6 +81,7 @@ class Pushed:
 
     def __init__(self, kube: Kube, start: Prepared, put: Put, count: Callable[[int], None]) -> None:
         self._kube, self._environment = kube, start.environment
+        self._material = start.material
         self._tls: ssl.SSLContext | None = None
         self._app: web.Application | None = None
         if start.judge is not None and start.material is not None:
@@ -95,9 +96,9 @@ class Pushed:
 
     async def run(self) -> None:
         """Looks after the certificate until it is cancelled."""
-        if self._tls is not None:
-            hosts = _hosts(self._environment)
-            await tls.keep(self._kube, _ref(self._environment), hosts, self._tls)
+        if self._tls is not None and self._material is not None:
+            ref, hosts = _ref(self._environment), _hosts(self._environment)
+            await tls.keep(self._kube, ref, hosts, self._tls, self._material)
 
 
 def _ref(environment: Environment) -> Ref:

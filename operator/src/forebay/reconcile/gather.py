@@ -114,10 +114,13 @@ async def _read(kube: Kube, need: Need) -> list[tuple[Ref, Obj | None]]:
 
 
 def _blank(secret: Obj) -> Obj:
-    """A Secret with its keys and without its values."""
+    """A Secret with its keys and without its values, one of which may stand in kubectl's annotation."""
     keys = {**(secret.get("data") or {}), **(secret.get("stringData") or {})}
     kept = {name: value for name, value in secret.items() if name not in ("data", "stringData")}
-    return {**kept, "data": dict.fromkeys(keys, "")}
+    named = {
+        n: v for n, v in secret["metadata"].items() if n not in ("annotations", "managedFields")
+    }
+    return {**kept, "metadata": named, "data": dict.fromkeys(keys, "")}
 
 
 async def _log_tails(kube: Kube, obj: Obj, children: list[Obj], lines: int) -> dict[str, str]:
