@@ -22,6 +22,7 @@ KUEUE = (
 NOTICED = 35  # seconds: the operator asks every 30 what is installed
 TRAIN = "forebay.dev/stage-name=train"
 INDEX = "batch.kubernetes.io/job-completion-index"
+JOBS = pytest.mark.xdist_group("jobset")  # where JobSet is installed, nobody makes pods of it
 LONG = {**objects.LONG, "epochs": "200", "patience": "200"}
 
 
@@ -48,6 +49,7 @@ def running(api, namespace, count=2):
     return until(look, 150, f"{count} pods run", lambda: shown(api, namespace))
 
 
+@JOBS
 def test_two_pods_train_a_model_as_good_as_one(kubectl, api, project):
     kubectl.apply([pipeline("one"), pipeline("two", nodes=2)], project)
     one, two = (finished(api, project, name, 360) for name in ("one", "two"))
@@ -62,6 +64,7 @@ def test_two_pods_train_a_model_as_good_as_one(kubectl, api, project):
     assert condition(two, "Warning")["status"] == "False"
 
 
+@JOBS
 def test_F22_a_pod_that_is_lost_is_met_again_and_the_training_goes_on(kubectl, api, project):
     made = pipeline(nodes=2, params=LONG)
     # The lost one counts against this, the one that misses it does not.
@@ -85,6 +88,7 @@ def test_F22_a_pod_that_is_lost_is_met_again_and_the_training_goes_on(kubectl, a
     assert "resume" in kubectl("logs", first, "-n", project)
 
 
+@JOBS
 def test_with_jobset_installed_a_jobset_is_made_that_its_schema_takes(
     kubectl, api, project, installed
 ):
