@@ -17,7 +17,7 @@ RUN cd /opt/venv/lib/python3*/site-packages \
  && find . -depth -type d \( -name tests -o -path ./pyarrow/include \) -exec rm -r {} + \
  && rm pyarrow/*flight* \
  && python3 -I -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib \
- && /opt/venv/bin/python -IB -c 'import bentoml, onnxruntime, pyarrow.compute, pyarrow.csv, pyarrow.parquet, uvicorn'
+ && /opt/venv/bin/python -IB -c 'import bentoml, bson, cassandra.cluster, confluent_kafka, onnxruntime, pyarrow.compute, pyarrow.csv, pyarrow.parquet, pymongo, uvicorn'
 
 FROM tools AS code
 COPY requirements/build.txt /requirements/

@@ -29,7 +29,7 @@ RUN /tools/bin/pip --python /opt/venv/bin/python install --no-compile --no-deps 
 RUN cd /opt/venv/lib/python3*/site-packages \
  && find . -depth -type d \( -name tests -o -path ./onnx/backend/test -o -path ./pyarrow/include \) -exec rm -r {} + \
  && python3 -I -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib \
- && /opt/venv/bin/python -IB -c 'import duckdb, onnx, onnxruntime, pyarrow.compute, pyarrow.csv, pyarrow.parquet, safetensors, sympy'
+ && /opt/venv/bin/python -IB -c 'import bson, cassandra.cluster, confluent_kafka, duckdb, fastavro, onnx, onnxruntime, pyarrow.compute, pyarrow.csv, pyarrow.parquet, pymongo, safetensors, sympy'
 
 FROM tools AS code
 COPY requirements/build.txt /requirements/
