@@ -7,6 +7,7 @@ owner alone), pids/, log/, pki/, conf/, data/. Only a folder with server.json is
 from __future__ import annotations
 
 import importlib
+import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from harness.folders import StateFolder, locked
 from harness.processes import Processes
 from harness.servers import ports
 from harness.servers.recipe import Recipe
-from harness.servers.server import Server
+from harness.servers.server import HOST, Server
 
 RECIPES: Mapping[str, tuple[str, str]] = {
     "kafka": ("harness.servers.kafka", "Kafka"),
@@ -27,6 +28,9 @@ RECIPES: Mapping[str, tuple[str, str]] = {
     "mongodb": ("harness.servers.mongodb", "MongoDB"),
 }
 """Imported when they are used: a recipe needs its driver."""
+_WHERE = (
+    "SERVERS_HOST"  # of the environment: the address of a new server, where loopback is not enough
+)
 _START = 180  # seconds at most until a server answers
 _STOP = 40  # seconds at most for a server to end by itself
 
@@ -126,6 +130,7 @@ def _new(name: str, how: Recipe, folder: StateFolder) -> Server:
     made = Server(
         name=name,
         port=first,
+        host=os.environ.get(_WHERE) or HOST,
         user=how.user,
         password=secrets.token_urlsafe(16),
         ports={what: first + number for number, what in enumerate(how.others, 1)},

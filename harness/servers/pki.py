@@ -10,16 +10,15 @@ from harness.cluster import packages
 from harness.folders import StateFolder
 from harness.servers.server import HOST, Server
 
-_NAMES = (f"IP:{HOST}", "DNS:localhost")
-
 
 def make(folder: StateFolder, server: Server) -> None:
     """Makes what is missing."""
     packages.ensure({"openssl": "openssl"})
+    names = tuple(dict.fromkeys((f"IP:{HOST}", f"IP:{server.host}", "DNS:localhost")))
     make_ca(folder)
-    make_pair(folder, "server", Identity(server.name, names=_NAMES))
+    make_pair(folder, "server", Identity(server.name, names=names))
     make_pair(folder, "client", Identity(server.user))
-    make_pair(folder, "expired", Identity(server.name, names=_NAMES), days=EXPIRED)
+    make_pair(folder, "expired", Identity(server.name, names=names), days=EXPIRED)
 
 
 def pem(folder: StateFolder, name: str) -> str:

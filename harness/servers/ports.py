@@ -7,8 +7,6 @@ import random
 import socket
 import time
 
-from harness.servers.server import HOST
-
 FREE = "free"
 _LOW, _HIGH, _STEP = 20_000, 30_000, 10  # below those that the kernel gives to clients
 _PATIENCE = 5.0  # seconds: a process that was killed may hold its ports a little longer
@@ -55,7 +53,7 @@ def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections may linger
         try:
-            probe.bind((HOST, port))
+            probe.bind(("", port))  # at any address: some of a server's ports stay on loopback
         except OSError:
             return False
     return True
