@@ -19,11 +19,12 @@ from typing import Any, Literal
 VERSION = 1
 
 Stage = Literal[
-    "probe", "ingest", "preprocess", "train", "evaluate", "publish", "predict", "report"
+    "probe", "ingest", "preprocess", "train", "evaluate", "publish", "predict", "report", "stream"
 ]
 STAGES: tuple[Stage, ...] = ("ingest", "preprocess", "train", "evaluate", "publish", "predict")
 """The stages of a run that are Jobs, in order. `deploy` follows them and is the reconciler's own; then
-comes `report`, a Job again, also for a failed run. `probe` belongs to a DataStore, not to a run."""
+comes `report`, a Job again, also for a failed run. `probe` belongs to a DataStore, not to a run, and `stream`,
+the ingest that never ends, to a pipeline."""
 
 # Exit codes (sysexits.h where it has a name). podFailurePolicy is rendered from this table.
 EXIT_OK = 0
@@ -183,6 +184,8 @@ class Progress:
     epoch: int | None = None
     epochs: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str | None = None  # what it waits for; one of the API's reason words
+    message: str | None = None  # more about that, or a remark on what is done
 
     def to_json(self) -> str:
         """One line."""

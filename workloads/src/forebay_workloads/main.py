@@ -33,8 +33,9 @@ STAGES: dict[contract.Stage, str] = {
     "publish": "forebay_workloads.publish",
     "predict": "forebay_workloads.predict",
     "report": "forebay_workloads.report",
+    "stream": "forebay_workloads.ingest.stream",
 }
-"""Stage → the package whose `run(stage) -> Result` does it."""
+"""Stage → the module whose `run(stage) -> Result` does it."""
 
 
 def document() -> StageDocument:

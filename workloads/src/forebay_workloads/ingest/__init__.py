@@ -1,8 +1,9 @@
-"""The ingest stage: rows of one store's table into a table of another, once per run.
+"""The ingest stage: rows of one store's table, or records of a topic, into a table of another store.
 
-`forebay-stage` calls `run`. Rows are upserted by their key, so a stage that is started again, or a run
-after it, writes the same rows once more and changes nothing. What was read is pinned and digested for the
-lineage. Rows that disappeared from the source stay in the target.
+`forebay-stage` calls `run`. Topics are `stream.py`'s work; a table is copied once per run. Rows are upserted
+by their key, so a stage that is started again, or a run after it, writes the same rows once more and changes
+nothing. What was read is pinned and digested for the lineage. Rows that disappeared from the source stay in
+the target.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from forebay_workloads.contract import Result
 from forebay_workloads.errors import ConfigError
+from forebay_workloads.ingest import stream
 from forebay_workloads.ingest.copy import Copy
 from forebay_workloads.ingest.plan import Plan
 from forebay_workloads.stage import Stage
@@ -29,6 +31,8 @@ def run(stage: Stage) -> Result:
     block: Mapping[str, Any] | None = stage.doc.spec.get("ingest")
     if not block:
         raise ConfigError("ReferenceMissing", "spec.ingest is missing")
+    if block["from"].get("topic") and block.get("mode", "batch") == "batch":
+        return stream.drain(stage, block)
     plan = Plan.of(stage, block)
     copied = Copy(stage, plan).run()
     stage.workspace.write_json("results/ingest.json", copied.document)

@@ -79,7 +79,9 @@ class Plan:
 
 def _check_mode(block: Mapping[str, Any]) -> None:
     if block.get("mode", "batch") != "batch" or not block["from"].get("table"):
-        message = "ingest reads a table once per run (mode batch, from.table); topics are read by a stream"
+        message = (
+            "a table is read once per run; mode stream reads from.topic and is a Deployment's work"
+        )
         raise ConfigError("FieldNotSupportedInMode", message)
 
 
