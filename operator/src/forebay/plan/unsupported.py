@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from forebay.api.v1alpha1.flow import RECORD_BYTES
 from forebay.api.v1alpha1.modeldeployment import Batching
 
 Spec = Mapping[str, Any]
@@ -35,8 +36,24 @@ _PIPELINE = (
         "ingest.delivery.guarantee",
         "rows are upserted by their key: at least once, the same row twice is one row",
         lambda v: v != "AtLeastOnce",
+        unless="ingest.from.topic",
     ),
-    Row("ingest.delivery.maxAttempts", "a stage is retried runPolicy.backoffLimit times"),
+    Row(
+        "ingest.delivery.maxAttempts",
+        "a stage is retried runPolicy.backoffLimit times",
+        unless="ingest.from.topic",
+    ),
+    Row(
+        "ingest.delivery.maxRecordBytes",
+        "a table's rows may have any size",
+        lambda v: v != RECORD_BYTES,
+        unless="ingest.from.topic",
+    ),
+    Row(
+        "ingest.schemaPolicy",
+        "a table's row that does not fit is refused",
+        unless="ingest.from.topic",
+    ),
     Row("preprocess.engine", "the stage refuses it: use duckdb", lambda v: v == "spark"),
     Row(
         "train.accelerator",
@@ -116,7 +133,7 @@ def unsupported(kind: str, spec: Spec, plane: str) -> list[str]:
 def _found(rows: tuple[Row, ...], spec: Spec, plane: str) -> Iterator[str]:
     for row in rows:
         value = field_of(spec, row.field)
-        applies = (not row.planes or plane in row.planes) and not spec.get(row.unless)
+        applies = (not row.planes or plane in row.planes) and not field_of(spec, row.unless)
         if applies and value is not None and row.used(value):
             yield f"spec.{row.field} is not supported here: {row.instead}"
 

@@ -10,6 +10,7 @@ from forebay.api.v1alpha1.scalars import Column, Duration, Table, Topic
 
 Format = Literal["json", "avro", "csv", "jsonl", "parquet", "bson"]
 
+RECORD_BYTES = 512 << 10  # what is larger is a file, and a batch of them would fill the memory
 _ONE_UNIT = Rule("has(self.table) != has(self.topic)", "give exactly one of table, topic")
 
 
@@ -90,6 +91,31 @@ class DeadLetter(Block):
     table: Annotated[Table | None, about("Table of the refused records.", "tx_dlq")] = None
 
 
+class SchemaPolicy(Block):
+    """What happens to records of a topic whose fields are not the table's."""
+
+    new_field: Annotated[
+        Literal["Ignore", "Evolve", "DeadLetter"] | None,
+        about(
+            "A field that the table lacks. Ignore: left out; Evolve: becomes a column; left out: Evolve where "
+            "the store keeps documents, else Ignore.",
+            "Evolve",
+        ),
+    ] = None
+    missing_field: Annotated[
+        Literal["Ignore", "DeadLetter"],
+        about("A column that the record does not fill. Ignore: null.", "Ignore"),
+    ] = "Ignore"
+    type_change: Annotated[
+        Literal["Ignore", "DeadLetter"],
+        about("A value that is not of its column's type. Ignore: null.", "DeadLetter"),
+    ] = "DeadLetter"
+    tombstone: Annotated[
+        Literal["Ignore", "DeadLetter"],
+        about("A record without a value. Ignore: counted, the row stays.", "Ignore"),
+    ] = "Ignore"
+
+
 class Delivery(Block):
     """What a crash may cost, and what happens to poison records."""
 
@@ -107,3 +133,7 @@ class Delivery(Block):
     max_attempts: Annotated[
         int, about("Attempts before a record is refused; a count.", 5, ge=1, le=100)
     ] = 5
+    max_record_bytes: Annotated[
+        int,
+        about("Largest record of a topic that is taken, bytes.", RECORD_BYTES, ge=1, le=16_777_216),
+    ] = RECORD_BYTES

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from forebay.api.v1alpha1.base import Block, Rule, about
-from forebay.api.v1alpha1.flow import Delivery, Sink, Source
+from forebay.api.v1alpha1.flow import Delivery, SchemaPolicy, Sink, Source
 from forebay.api.v1alpha1.pods import PodTemplate
 from forebay.api.v1alpha1.refs import DeploymentRef, StoreRef
 from forebay.api.v1alpha1.scalars import Decimal, ItemName, MetricName, Operator, OwnName
@@ -53,6 +53,10 @@ class Ingest(Block):
             {"storeRef": {"name": "local"}, "table": "ratings", "key": ["user_id", "movie_id"]},
         ),
     ]
+    schema_policy: Annotated[
+        SchemaPolicy | None,
+        about("Records of a topic whose fields are not the table's.", {"newField": "Evolve"}),
+    ] = None
     delivery: Annotated[
         Delivery | None, about("Guarantee and poison records.", {"guarantee": "EffectivelyOnce"})
     ] = None
