@@ -1,4 +1,4 @@
-"""Upserts: Arrow rows → one unordered bulk of replacements or merges, each found by its key.
+"""Upserts: Arrow rows → one unordered bulk of inserts, replacements or merges, each found by its key.
 
 Used by `mongodb.py`. The same batch twice leaves the same documents, so a bulk whose outcome is unknown may be
 written again. Rows that the server refuses are named one by one; all others are in.
@@ -13,7 +13,7 @@ from typing import Any
 import bson
 import pyarrow as pa
 import pyarrow.compute as pc
-from pymongo import ReplaceOne, UpdateOne
+from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
 from forebay_workloads.codecs.fit import row_key
@@ -34,6 +34,7 @@ ATTEMPTS = (
 DOCUMENT_BYTES = 16 * 1024 * 1024 - 1024  # the server's limit, less room for what it adds
 
 Refused = dict[int, Mapping[str, Any]]  # row → the server's words
+Operation = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,13 @@ class Upserts:
     queries: Sequence[Document]
     documents: Sequence[Document]
     merge: bool
+    own: bool  # documents of ours: each query is the `_id` of one, so an insert meets the row that is there
 
-    def operation(self, index: int) -> ReplaceOne[Document] | UpdateOne:
-        """The row's part of a bulk."""
+    def operation(self, index: int, *, insert: bool) -> Operation:
+        """The row's part of a bulk; `insert` is refused as a duplicate where the row is there already."""
         query, document = self.queries[index], self.documents[index]
+        if insert:
+            return InsertOne({**query, **document})
         if self.merge:
             return UpdateOne(
                 query, {"$set": document} if document else {"$setOnInsert": {}}, upsert=True
@@ -61,6 +65,9 @@ class Writes:
     def __init__(self, connection: Connection, catalog: Catalog) -> None:
         self._connection = connection
         self._catalog = catalog
+        self._met: set[str] = (
+            set()
+        )  # tables whose rows are mostly there: inserting them first is in vain
 
     def write(
         self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool
@@ -86,7 +93,9 @@ class Writes:
         keys, bad = key_values(info, [rows.column(name) for name in info.key])
         documents, unfit = documents_of(info, rows, keys, merge=merge)
         bad |= unfit
-        upserts = Upserts(info.name, [query_of(info, one) for one in keys], documents, merge)
+        upserts = Upserts(
+            info.name, [query_of(info, one) for one in keys], documents, merge, info.own
+        )
         same = [[i] for i in range(len(keys)) if i not in bad]
         if not _all_differ(rows, info.key):
             same = _by_key(upserts, bad)
@@ -97,31 +106,37 @@ class Writes:
         return bad
 
     def _all(self, upserts: Upserts, todo: list[int]) -> Bad:
-        """Writes them; those that met another writer's row again."""
+        """Writes them; those that met a row of their key again, as upserts.
+
+        Inserts come first: to a server they are cheaper, and most tables are filled once.
+        """
         bad: Bad = {}
-        for attempt in range(1, ATTEMPTS + 1):
-            failed = self._bulk(upserts, todo)
-            todo = [i for i, said in failed.items() if said.get("code") == DUPLICATE]
-            if attempt == ATTEMPTS:
-                todo = []
-            again = set(todo)
+        first = upserts.own and upserts.table not in self._met
+        for left in range(ATTEMPTS + first - 1, -1, -1):
+            insert = left == ATTEMPTS
+            failed = self._bulk(upserts, todo, insert=insert)
+            again = {i for i, said in failed.items() if left and said.get("code") == DUPLICATE}
             bad |= {
                 i: cut(ValueError(said.get("errmsg", "refused")))
                 for i, said in failed.items()
                 if i not in again
             }
+            if insert and 2 * len(again) > len(todo):
+                self._met.add(upserts.table)
+            todo = sorted(again)
             if not todo:
                 break
         return bad
 
-    def _bulk(self, upserts: Upserts, todo: Sequence[int]) -> Refused:
+    def _bulk(self, upserts: Upserts, todo: Sequence[int], *, insert: bool) -> Refused:
         """One bulk; names what the server refuses of it."""
         if not todo:
             return {}
         collection = self._catalog.collection(upserts.table)
+        operations = [upserts.operation(i, insert=insert) for i in todo]
         with self._connection.speak(f"table {upserts.table!r}"):
             try:
-                collection.bulk_write([upserts.operation(i) for i in todo], ordered=False)
+                collection.bulk_write(operations, ordered=False)
             except BulkWriteError as error:
                 self._unless_rows(error, upserts.table)
                 return {todo[one["index"]]: one for one in error.details["writeErrors"]}
@@ -129,7 +144,8 @@ class Writes:
                 large = _too_large(upserts, todo)
                 if not large:
                     raise
-                return {**large, **self._bulk(upserts, [i for i in todo if i not in large])}
+                rest = [i for i in todo if i not in large]
+                return {**large, **self._bulk(upserts, rest, insert=insert)}
         return {}
 
     def _unless_rows(self, error: BulkWriteError, table: str) -> None:
