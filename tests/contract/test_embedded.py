@@ -12,7 +12,7 @@ from forebay_workloads.stores import open_store
 from forebay_workloads.streams import open_stream
 
 from .store_conformance import StoreConformance, store  # noqa: F401 - a fixture
-from .stream_conformance import StreamConformance, stream  # noqa: F401 - a fixture
+from .stream_conformance import StreamConformance, drain, stream  # noqa: F401 - a fixture
 
 
 class EmbeddedAdapter:
@@ -47,3 +47,10 @@ class TestEmbeddedStream(StreamConformance):
     @pytest.fixture
     def adapter(self, tmp_path):
         return EmbeddedStreamAdapter(tmp_path / "local.db")
+
+    def test_records_of_one_that_ended_without_closing_come_again(self, stream, adapter):  # noqa: F811
+        stream.produce("t", [b"1", b"2", b"3"], [b"k"] * 3)
+        assert len(stream.consume(["t"], "g", 2, 0.05).records) == 2
+        again = adapter.open()
+        assert [record.value for record in drain(again)] == [b"1", b"2", b"3"]
+        again.close()

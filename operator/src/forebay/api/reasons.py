@@ -62,6 +62,18 @@ class Reason(StrEnum):
         "StoreThrottled",
         "The store asked to slow down: lower spec.limits or give it more capacity.",
     )
+    CertificateInvalid = (
+        "CertificateInvalid",
+        "The store's certificate is not trusted: expired, of another name or another CA; the message says which.",
+    )
+    OffsetOutOfRange = (
+        "OffsetOutOfRange",
+        "The group's position is not in the topic any more: records were deleted before they were read.",
+    )
+    TopicChanged = (
+        "TopicChanged",
+        "The topic was deleted and made again since the group read it: its positions mean nothing there.",
+    )
     SchemaMismatch = (
         "SchemaMismatch",
         "The data has not the columns or types that the spec or the model expects; the message names them.",

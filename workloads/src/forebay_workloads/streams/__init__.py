@@ -9,7 +9,10 @@ from forebay_workloads.contract import StoreRef
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.streams.base import Stream
 
-ADAPTERS = {"embedded": ("forebay_workloads.streams.embedded", "EmbeddedStream")}
+ADAPTERS = {
+    "embedded": ("forebay_workloads.streams.embedded", "EmbeddedStream"),
+    "kafka": ("forebay_workloads.streams.kafka", "KafkaStream"),
+}
 
 
 def open_stream(ref: StoreRef) -> Stream:
