@@ -11,6 +11,7 @@ from forebay_workloads.stores import cassandra_catalog as catalog
 from forebay_workloads.stores import cassandra_connection as connection
 from forebay_workloads.stores import cassandra_types as types
 from forebay_workloads.stores import checks
+from forebay_workloads.stores.secrets import read_secret
 
 
 def ref(**settings):
@@ -48,7 +49,7 @@ def test_user_and_password_come_together():
 
 def test_a_secret_that_is_not_mounted_is_said(tmp_path):
     with pytest.raises(ConfigError) as caught:
-        connection.read_secret(StoreRef("shop", "cassandra", {}, secrets=str(tmp_path / "none")))
+        read_secret(StoreRef("shop", "cassandra", {}, secrets=str(tmp_path / "none")))
     assert caught.value.reason == "SecretMissing"
 
 
@@ -120,10 +121,14 @@ def test_a_sink_may_use_a_table_of_others_with_types_of_the_same_family():
         [("user", pa.int32()), ("movie", pa.int32()), ("at", pa.timestamp("us", "UTC"))]
     )
     info = described()
-    checks.same_table("ratings", catalog.fitting(wished, info), info.key, info.schema, info.key)
+    checks.same_table(
+        "ratings", checks.fitting(wished, info.schema), info.key, info.schema, info.key
+    )
     other = pa.schema([("user", pa.string()), ("movie", pa.int32())])
     with pytest.raises(DataError, match="expected type string, actual type int64"):
-        checks.same_table("ratings", catalog.fitting(other, info), info.key, info.schema, info.key)
+        checks.same_table(
+            "ratings", checks.fitting(other, info.schema), info.key, info.schema, info.key
+        )
 
 
 def test_counters_are_not_written():

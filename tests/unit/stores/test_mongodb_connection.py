@@ -18,9 +18,10 @@ from pymongo.errors import (
 from forebay_workloads.contract import StoreRef
 from forebay_workloads.errors import ConfigError, DataError, RetryableError
 from forebay_workloads.stores import mongodb_scan
-from forebay_workloads.stores.mongodb_connection import Connection, options, read_secret
+from forebay_workloads.stores.mongodb_connection import Connection, options
 from forebay_workloads.stores.mongodb_errors import spoken
 from forebay_workloads.stores.mongodb_scan import At, Scans, pages
+from forebay_workloads.stores.secrets import read_secret
 
 SETTINGS = {"hosts": ["a:27017", "b:27017"], "database": "shop"}
 

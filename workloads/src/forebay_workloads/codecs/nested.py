@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 Convert = Callable[[Any], Any]
+Numbers = Callable[[pa.DataType, pa.DataType], pa.DataType | None]
 
 _TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _BYTES = (
@@ -89,3 +90,22 @@ def nested(kind: pa.DataType, inner: Callable[[pa.DataType], Convert | None]) ->
         return found
 
     return convert
+
+
+def joined(one: pa.DataType, other: pa.DataType, numbers: Numbers) -> pa.DataType:
+    """The type that holds the values of both, of documents that differ; text where nothing else does.
+
+    `numbers` gives the type of two kinds of numbers, None when one of them is none.
+    """
+    if one.equals(other) or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+    if pa.types.is_list(one) and pa.types.is_list(other):
+        return pa.list_(joined(one.value_type, other.value_type, numbers))
+    if not (pa.types.is_struct(one) and pa.types.is_struct(other)):
+        return numbers(one, other) or pa.string()
+    fields: dict[str, pa.DataType] = {}
+    for field in (*_fields(one), *_fields(other)):
+        fields[field.name] = joined(fields.get(field.name, pa.null()), field.type, numbers)
+    return pa.struct(list(fields.items()))

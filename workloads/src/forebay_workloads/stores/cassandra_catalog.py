@@ -98,7 +98,8 @@ class Catalog:
         if found.ours:
             checks.same_table(table, schema, key, found.schema, found.key)
         else:
-            checks.same_table(table, fitting(schema, found), key, found.schema, found.key)
+            wished = checks.fitting(schema, found.schema)
+            checks.same_table(table, wished, key, found.schema, found.key)
         self._known[table] = found
 
     def ensure_keyspace(self) -> None:
@@ -173,33 +174,6 @@ def described_table(
         cql=actual,
         ours=told is not None,
     )
-
-
-_FAMILIES = (
-    (pa.types.is_timestamp,),
-    (pa.types.is_integer, lambda kind: pa.types.is_decimal(kind) and kind.scale == 0),
-    (pa.types.is_floating, pa.types.is_decimal),
-    (pa.types.is_string, pa.types.is_large_string),
-    (pa.types.is_binary, pa.types.is_large_binary),
-    (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list),
-)
-
-
-def fitting(schema: pa.Schema, actual: TableInfo) -> pa.Schema:
-    """The wished schema with the table's own type where that is of the same family: values are checked one by one."""
-
-    def fits(one: pa.DataType, other: pa.DataType) -> bool:
-        return any(
-            any(test(one) for test in family) and any(test(other) for test in family)
-            for family in _FAMILIES
-        )
-
-    fields = []
-    for field in schema:
-        index = actual.schema.get_field_index(field.name)
-        there = actual.schema.field(index).type if index >= 0 else field.type
-        fields.append(pa.field(field.name, there if fits(field.type, there) else field.type))
-    return pa.schema(fields)
 
 
 def writable(info: TableInfo) -> None:

@@ -34,6 +34,7 @@ from forebay_workloads.errors import ConfigError
 from forebay_workloads.stores import cassandra_page
 from forebay_workloads.stores.cassandra_errors import DRIVER_ERRORS, spoken, translated
 from forebay_workloads.stores.cassandra_page import Page
+from forebay_workloads.stores.secrets import read_secret
 
 CONNECT_SECONDS = 8.0
 REQUEST_SECONDS = (
@@ -42,17 +43,6 @@ REQUEST_SECONDS = (
 DDL_SECONDS = 60.0
 CONCURRENCY = 64  # requests in flight unless the DataStore's limits say less
 PORT = 9042
-
-
-def read_secret(ref: StoreRef) -> dict[str, str]:
-    """The mounted Secret, one text per key; ConfigError SecretMissing when it is not there."""
-    if ref.secrets is None:
-        return {}
-    folder = mounted(ref.secrets)
-    if not folder.is_dir():
-        raise ConfigError("SecretMissing", f"DataStore {ref.name}: its Secret is not mounted")
-    files = (path for path in folder.iterdir() if path.is_file() and path.stat().st_size < 1 << 16)
-    return {path.name: path.read_text(errors="replace").strip() for path in files}
 
 
 def contact_points(ref: StoreRef, secret: Mapping[str, str]) -> list[tuple[str, int]]:

@@ -15,6 +15,7 @@ from cassandra import connection, protocol
 from cassandra.cluster import NoHostAvailable
 
 from forebay_workloads.errors import ConfigError, DataError, RetryableError, StageError, cut
+from forebay_workloads.stores.secrets import without
 
 DRIVER_ERRORS = (
     cassandra.DriverException,
@@ -63,9 +64,7 @@ def spoken(what: str, secrets: Sequence[str] = ()) -> Iterator[None]:
 
 def translated(error: Exception, what: str, secrets: Sequence[str] = ()) -> StageError:
     """The error of ours that says what happened and whether a retry makes sense."""
-    text = str(error) or type(error).__name__
-    for secret in filter(None, secrets):  # before it is cut, or a part would stay
-        text = text.replace(secret, "***")
+    text = without(str(error), secrets) or type(error).__name__
     message = f"{what}: {cut(ValueError(text))}"
     causes = roots(error)
     if any(isinstance(cause, _AUTH) for cause in causes):

@@ -59,6 +59,36 @@ def same_table(
             raise DataError("SchemaMismatch", message)
 
 
+_FAMILIES = (
+    (pa.types.is_timestamp,),
+    (pa.types.is_integer, lambda kind: pa.types.is_decimal(kind) and kind.scale == 0),
+    (pa.types.is_floating, pa.types.is_decimal),
+    (pa.types.is_string, pa.types.is_large_string),
+    (pa.types.is_binary, pa.types.is_large_binary),
+    (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list),
+)
+
+
+def fitting(schema: pa.Schema, actual: pa.Schema) -> pa.Schema:
+    """The wished schema with the type that somebody else's table has, where that is of the same family.
+
+    Values are checked one by one then.
+    """
+
+    def fits(one: pa.DataType, other: pa.DataType) -> bool:
+        return any(
+            any(test(one) for test in family) and any(test(other) for test in family)
+            for family in _FAMILIES
+        )
+
+    fields = []
+    for field in schema:
+        index = actual.get_field_index(field.name)
+        there = actual.field(index).type if index >= 0 else field.type
+        fields.append(pa.field(field.name, there if fits(field.type, there) else field.type))
+    return pa.schema(fields)
+
+
 def known_columns(table: str, schema: pa.Schema, actual: pa.Schema) -> None:
     """A batch may bring no column that the table lacks, and none twice."""
     unknown = [name for name in schema.names if name not in actual.names]

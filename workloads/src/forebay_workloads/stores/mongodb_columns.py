@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from forebay_workloads.codecs.nested import is_bytes, is_text
 from forebay_workloads.errors import DataError
 from forebay_workloads.stores.mongodb_connection import CODEC, Document
 from forebay_workloads.stores.mongodb_layout import (
@@ -41,9 +42,7 @@ from forebay_workloads.stores.mongodb_types import (
     VALUE_ERRORS,
     batch_of,
     date_units,
-    is_bytes,
     is_fine,
-    is_text,
     per_millisecond,
     raw_type,
 )

@@ -21,6 +21,7 @@ from pymongo.write_concern import WriteConcern
 from forebay_workloads.contract import StoreRef, mounted
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.stores.mongodb_errors import spoken
+from forebay_workloads.stores.secrets import first, read_secret
 
 Document = dict[str, Any]
 
@@ -40,17 +41,6 @@ CODEC: CodecOptions[Document] = CodecOptions(
 """Dates as milliseconds: Python's own end at the year 9999 and cost more."""
 
 
-def read_secret(ref: StoreRef) -> dict[str, str]:
-    """The mounted Secret, one text per key; ConfigError SecretMissing when it is not there."""
-    if ref.secrets is None:
-        return {}
-    folder = mounted(ref.secrets)
-    if not folder.is_dir():
-        raise ConfigError("SecretMissing", f"DataStore {ref.name}: its Secret is not mounted")
-    files = (path for path in folder.iterdir() if path.is_file() and path.stat().st_size < 1 << 16)
-    return {path.name: path.read_text(errors="replace").strip() for path in files}
-
-
 def options(ref: StoreRef, secret: Mapping[str, str], folder: Path | None) -> dict[str, Any]:
     """What the driver is told. Pure but for the names of certificate files below `folder`."""
     settings = ref.settings
@@ -64,7 +54,7 @@ def options(ref: StoreRef, secret: Mapping[str, str], folder: Path | None) -> di
     }
     if settings.get("replicaSet"):
         chosen["replicaSet"] = settings["replicaSet"]
-    user, password = _first(secret, USERS), _first(secret, PASSWORDS)
+    user, password = first(secret, USERS), first(secret, PASSWORDS)
     if (user is None) != (password is None):
         lacks = "password" if password is None else "username"
         raise ConfigError("SecretMissing", f"DataStore {ref.name}: its Secret has no {lacks!r}")
@@ -91,16 +81,12 @@ def _hosts(ref: StoreRef, secret: Mapping[str, str]) -> list[str]:
     hosts = ref.settings.get("hosts")
     if hosts:
         return [str(one) for one in hosts]
-    uri = _first(secret, URIS)
+    uri = first(secret, URIS)
     if uri is not None:
         return urlsplit(uri).netloc.rpartition("@")[2].split(",")
     if secret.get("host"):
         return [f"{secret['host']}:{secret.get('port') or 27017}"]
     raise ConfigError("ReferenceMissing", f"DataStore {ref.name}: mongodb.hosts is not set")
-
-
-def _first(secret: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    return next((secret[name] for name in names if secret.get(name)), None)
 
 
 @contextmanager

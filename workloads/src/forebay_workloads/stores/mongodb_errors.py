@@ -13,6 +13,7 @@ from bson.errors import BSONError
 from pymongo import errors
 
 from forebay_workloads.errors import ConfigError, DataError, RetryableError, StageError, cut
+from forebay_workloads.stores.secrets import without
 
 AUTH = {11, 13, 18, 33, 8000}  # UserNotFound, Unauthorized, AuthenticationFailed …, AtlasError
 THROTTLED = {24, 50, 112, 146, 202, 429, 462, 16500}  # locks, time, memory, requests for a rate
@@ -64,9 +65,7 @@ def spoken(what: str, secrets: Sequence[str] = ()) -> Iterator[None]:
 
 def translated(error: Exception, what: str, secrets: Sequence[str] = ()) -> StageError:
     """The error of ours that says what happened and whether a retry makes sense."""
-    text = (
-        without(str(error), secrets) or type(error).__name__
-    )  # before it is cut, or a part would stay
+    text = without(str(error), secrets) or type(error).__name__
     message = f"{what}: {cut(ValueError(text))}"
     if isinstance(error, errors.OperationFailure):
         return _of_server(error, message)
@@ -99,11 +98,3 @@ def passing(error: errors.PyMongoError) -> bool:
     if isinstance(error, errors.OperationFailure):
         return error.code in DOWN or error.code in CURSOR_LOST or error.code in THROTTLED
     return isinstance(error, errors.ConnectionFailure)
-
-
-def without(text: str, secrets: Sequence[str]) -> str:
-    """The text with each secret struck out."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return text

@@ -18,6 +18,8 @@ from bson.datetime_ms import DatetimeMS
 from bson.decimal128 import Decimal128
 from bson.objectid import ObjectId
 
+from forebay_workloads.codecs import nested
+
 TIME = pa.timestamp("ms", "UTC")
 _UUIDS = (3, 4)  # subtypes of a Binary
 _FLAT: tuple[tuple[type, pa.DataType], ...] = (
@@ -43,7 +45,7 @@ def inferred(documents: Iterable[Mapping[str, Any]]) -> Inferred:
     ids: dict[str, set[str]] = {}
     for document in documents:
         for name, value in document.items():
-            kinds[name] = joined(kinds.get(name, pa.null()), kind_of(value))
+            kinds[name] = _joined(kinds.get(name, pa.null()), kind_of(value))
             if value is not None:
                 ids.setdefault(name, set()).add(id_kind(value))
     only = {name: next(iter(found)) for name, found in ids.items() if len(found) == 1}
@@ -79,31 +81,19 @@ def kind_of(value: Any) -> pa.DataType:
     if isinstance(value, list):
         item = pa.null()
         for one in value:
-            item = joined(item, kind_of(one))
+            item = _joined(item, kind_of(one))
         return pa.list_(item)
     if isinstance(value, Mapping):
         return pa.struct([(name, kind_of(one)) for name, one in value.items()])
     return pa.string()
 
 
-def joined(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """The type that holds the values of both."""
-    if one.equals(other) or pa.types.is_null(other):
-        return one
-    if pa.types.is_null(one):
-        return other
-    if {one, other} == {pa.int64(), pa.float64()}:
-        return pa.float64()
-    if pa.types.is_list(one) and pa.types.is_list(other):
-        return pa.list_(joined(one.value_type, other.value_type))
-    if pa.types.is_struct(one) and pa.types.is_struct(other):
-        fields: dict[str, pa.DataType] = {}
-        for kind in (one, other):
-            for index in range(kind.num_fields):
-                inner = kind.field(index)
-                fields[inner.name] = joined(fields.get(inner.name, pa.null()), inner.type)
-        return pa.struct(list(fields.items()))
-    return pa.string()
+def _joined(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    return nested.joined(one, other, _numbers)
+
+
+def _numbers(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    return pa.float64() if {one, other} == {pa.int64(), pa.float64()} else None
 
 
 def as_text(value: Any) -> str | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 
+from forebay_workloads.codecs.nested import inner_fields
 from forebay_workloads.errors import ConfigError
 
 REST = (
@@ -72,12 +72,3 @@ def _check_field(table: str, name: str, kind: pa.DataType) -> None:
         raise ConfigError("SchemaMismatch", message)
     for inner in inner_fields(kind):
         _check_field(table, inner.name, inner.type)
-
-
-def inner_fields(kind: pa.DataType) -> list[Any]:
-    """The fields of a struct, or of the structs that a list holds."""
-    while pa.types.is_nested(kind) and not pa.types.is_struct(kind) and hasattr(kind, "value_type"):
-        kind = kind.value_type
-    if not pa.types.is_struct(kind):
-        return []
-    return [kind.field(index) for index in range(kind.num_fields)]

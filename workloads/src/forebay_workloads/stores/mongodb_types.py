@@ -7,7 +7,7 @@ are finer than a millisecond); a column of times is a BSON date, with a second f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,26 +15,19 @@ import pyarrow as pa
 from bson.datetime_ms import DatetimeMS
 from bson.decimal128 import Decimal128
 
+from forebay_workloads.codecs import nested
 from forebay_workloads.codecs.cells import plain_type
 from forebay_workloads.codecs.fit import columns_text, shown
+from forebay_workloads.codecs.nested import Convert
 from forebay_workloads.errors import ConfigError, DataError, cut
 from forebay_workloads.stores.mongodb_infer import as_text
 from forebay_workloads.stores.mongodb_names import ID, REST, stored
 
-Convert = Callable[[Any], Any]
 Documents = Sequence[dict[str, Any]]
 
 DECIMAL_DIGITS = 34  # of a BSON decimal
 DAY_MS = 86_400_000
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-_BYTES = (
-    pa.types.is_binary,
-    pa.types.is_large_binary,
-    pa.types.is_fixed_size_binary,
-    pa.types.is_binary_view,
-)
-_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 _MISFITS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
 VALUE_ERRORS = (*_MISFITS, TypeError, ValueError, AttributeError, OverflowError)
 
@@ -55,7 +48,7 @@ def check_types(table: str, schema: pa.Schema, key: Sequence[str]) -> None:
 
 def _holds(kind: pa.DataType) -> bool:
     kind = plain_type(kind)
-    if any(test(kind) for test in _LISTS):
+    if nested.is_list(kind):
         return _holds(kind.value_type)
     if pa.types.is_struct(kind):
         return all(_holds(kind.field(index).type) for index in range(kind.num_fields))
@@ -79,16 +72,6 @@ def is_fine(kind: pa.DataType) -> bool:
 def per_millisecond(kind: pa.DataType) -> int:
     """Units of a fine type in a millisecond."""
     return _PER_SECOND[kind.unit] // 1000
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Whether the type is one of texts."""
-    return any(test(kind) for test in _TEXT)
-
-
-def is_bytes(kind: pa.DataType) -> bool:
-    """Whether the type is one of bytes."""
-    return any(test(kind) for test in _BYTES)
 
 
 # To documents.
@@ -119,20 +102,8 @@ def fields(column: pa.Array, name: str, *, always: bool) -> list[tuple[str, list
 
 
 def raw_type(kind: pa.DataType) -> pa.DataType:
-    """The type whose Python values are next to BSON's: times as numbers of units, floats of 64 bits."""
-    if pa.types.is_temporal(kind):
-        return pa.int32() if kind.bit_width == 32 else pa.int64()  # noqa: PLR2004 - bits
-    if pa.types.is_floating(kind):
-        return pa.float64()
-    if pa.types.is_uint64(kind):
-        return pa.int64()
-    if any(test(kind) for test in _LISTS):
-        inner = kind.value_field
-        return pa.list_(pa.field(inner.name, raw_type(inner.type), inner.nullable))
-    if pa.types.is_struct(kind):
-        parts = (kind.field(index) for index in range(kind.num_fields))
-        return pa.struct([pa.field(f.name, raw_type(f.type), f.nullable) for f in parts])
-    return kind
+    """The type whose Python values are next to BSON's."""
+    return nested.raw_type(kind, uint64=pa.int64())
 
 
 def date_units(kind: pa.DataType) -> int | None:
@@ -151,29 +122,7 @@ def _encoder(kind: pa.DataType) -> Convert | None:
         return lambda value: DatetimeMS(value * units)
     if pa.types.is_decimal(kind):
         return Decimal128
-    return _nested(kind, _encoder)
-
-
-def _nested(kind: pa.DataType, inner: Callable[[pa.DataType], Convert | None]) -> Convert | None:
-    if any(test(kind) for test in _LISTS):
-        item = inner(kind.value_type)
-        if item is None:
-            return None
-        return lambda value: [None if one is None else item(one) for one in value]
-    if not pa.types.is_struct(kind):
-        return None
-    parts = [(kind.field(i).name, inner(kind.field(i).type)) for i in range(kind.num_fields)]
-    if all(part is None for _, part in parts):
-        return None
-
-    def convert(value: dict[str, Any]) -> dict[str, Any]:
-        found = {}
-        for name, part in parts:
-            one = value.get(name)
-            found[name] = one if one is None or part is None else part(one)
-        return found
-
-    return convert
+    return nested.nested(kind, _encoder)
 
 
 # From documents.
@@ -231,15 +180,15 @@ def _own_decoder(kind: pa.DataType) -> Convert | None:
         return lambda value: _whole(_milliseconds(value), units)
     if pa.types.is_decimal(kind):
         return _decimal
-    return _nested(kind, _own_decoder)
+    return nested.nested(kind, _own_decoder)
 
 
 def _loose_decoder(kind: pa.DataType) -> Convert | None:
-    if is_text(kind):
+    if nested.is_text(kind):
         return as_text
     if (units := date_units(kind)) is not None:
         return lambda value: _whole(_milliseconds(value), units)
-    return _nested(kind, _loose_decoder)
+    return nested.nested(kind, _loose_decoder)
 
 
 def _whole(value: int, units: int) -> int:
