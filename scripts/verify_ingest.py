@@ -20,15 +20,17 @@ from forebay_workloads.stores.base import Row, Store
 from forebay_workloads.streams import open_stream
 from forebay_workloads.streams.base import Record, Stream
 
+MISSES = 10  # empty polls after which what is still missing was deleted by the broker
 Places = set[tuple[int, int]]  # partition and offset
 
 
 def records(stream: Stream, topic: str) -> Iterator[Record]:
     """All records of a topic, whatever was committed by anybody."""
     group = f"verify-{uuid.uuid4().hex[:8]}"
-    left = stream.lag(group, topic)
-    while left > 0:
+    left, misses = stream.lag(group, topic), 0
+    while left > 0 and misses < MISSES:
         polled = stream.consume([topic], group, 1000, 2.0)
+        misses = 0 if polled.records else misses + 1
         left -= len(polled.records)
         yield from polled.records
 

@@ -119,6 +119,12 @@ def test_a_new_table_has_the_fields_that_were_set():
     assert table_schema(JsonRecords(), [b"rubbish", None]) is None
 
 
+def test_one_odd_record_among_the_first_decides_no_type():
+    values = [b'{"id": "one", "n": 1, "t": "a"}', *[b'{"id": 2, "n": 1.5, "t": "b"}'] * 3]
+    schema = table_schema(JsonRecords(), values)
+    assert [str(one.type) for one in schema] == ["int64", "double", "string"]
+
+
 def test_an_account_names_the_most_frequent_fields():
     drift = Drift()
     for index in range(12):

@@ -36,6 +36,11 @@ def runs(ctx: typer.Context, incomplete: str) -> list[str]:
     return _starting(_names(_state(ctx), [RUN, PIPELINE]), incomplete)
 
 
+def pipelines(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of pipelines."""
+    return _starting(_names(_state(ctx), [PIPELINE]), incomplete)
+
+
 def stages(incomplete: str) -> list[str]:
     """Names of the stages that are Jobs."""
     return _starting((*STAGES, "report"), incomplete)

@@ -12,6 +12,7 @@ from forebay.cli import (
     datasets,
     delete,
     describe,
+    dlq,
     down,
     events,
     get,
@@ -50,6 +51,7 @@ for _module, _command in (
     (version, version.version),
 ):
     app.command(epilog=_module.EXAMPLES)(_command)
+app.add_typer(dlq.app)
 app.add_typer(datasets.app)
 
 

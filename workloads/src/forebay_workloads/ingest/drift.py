@@ -21,6 +21,7 @@ IGNORE, EVOLVE, DEAD_LETTER = "Ignore", "Evolve", "DeadLetter"
 MISMATCH, UNREADABLE = "SchemaMismatch", "Unreadable"  # reasons of dead letters
 
 Values = Sequence[bytes | None]
+SAMPLE = 500  # records that are asked one by one what their types are, when a table is made
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,21 @@ def table_schema(codec: Codec, values: Values) -> pa.Schema | None:
     if not decoded.kept:
         return None
     fields = zip(decoded.batch.schema, decoded.batch.columns, strict=True)
-    return pa.schema([one for one, held in fields if held.null_count < len(held)])
+    wished = [one for one, held in fields if held.null_count < len(held)]
+    texts = {one.name for one in wished if pa.types.is_string(one.type)}
+    usual = _usual(codec, [values[place] for place in decoded.kept[:SAMPLE]], texts)
+    return pa.schema([pa.field(one.name, usual.get(one.name, one.type)) for one in wished])
+
+
+def _usual(codec: Codec, values: Values, names: set[str]) -> dict[str, pa.DataType]:
+    """The type that most records have in each of these fields: one text must not make a column of numbers text."""
+    kinds: dict[str, Counter[pa.DataType]] = {name: Counter() for name in names}
+    for value in values if names else ():
+        alone = codec.decode([value], None).batch
+        for name in names.intersection(alone.schema.names):
+            if not alone.column(name).null_count:
+                kinds[name][alone.schema.field(name).type] += 1
+    return {name: found.most_common(1)[0][0] for name, found in kinds.items() if found}
 
 
 def settle(

@@ -39,10 +39,8 @@ TABLE = pa.schema(
         ("failed_at", pa.int64()),
         ("record_key", pa.binary()),
         ("record", pa.binary()),
-        (
-            "headers",
-            pa.string(),
-        ),  # JSON, the record's own; values as text, what is no UTF-8 escaped
+        ("headers", pa.string()),  # the record's own, as JSON; what is no UTF-8 is escaped
+        ("replayed_at", pa.int64()),  # when it was put back, milliseconds since 1970
     ]
 )
 
@@ -72,10 +70,14 @@ def attempt_of(headers: Mapping[str, bytes]) -> int:
     return max(1, int(text)) if text.isdigit() and len(text) < 10 else 1  # noqa: PLR2004 - digits of an int32
 
 
+def own_headers(record: Record) -> dict[str, bytes]:
+    """Those that the producer gave it."""
+    return {name: value for name, value in record.headers.items() if not name.startswith(PREFIX)}
+
+
 def letter_headers(refused: Refused, group: str, now_ms: int) -> dict[str, bytes]:
     """The record's own headers and what a reader of letters needs."""
     record = refused.record
-    own = {name: value for name, value in record.headers.items() if not name.startswith(PREFIX)}
     ours = {
         TOPIC: record.topic,
         PARTITION: record.partition,
@@ -87,7 +89,7 @@ def letter_headers(refused: Refused, group: str, now_ms: int) -> dict[str, bytes
         FAILED_AT: now_ms,
         GROUP: group,
     }
-    return own | {name: str(value).encode() for name, value in ours.items()}
+    return own_headers(record) | {name: str(value).encode() for name, value in ours.items()}
 
 
 class Letters(Protocol):
@@ -148,7 +150,8 @@ def _row(refused: Refused, now_ms: int) -> dict[str, Any]:
         "headers": json.dumps(
             {
                 name: value.decode(errors="backslashreplace")
-                for name, value in record.headers.items()
+                for name, value in own_headers(record).items()
             }
         ),
+        "replayed_at": None,
     }
