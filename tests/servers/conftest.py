@@ -78,6 +78,21 @@ def mongodb(databases) -> StoreRef:
 
 
 @pytest.fixture(scope="module")
+def prefixes(secrets: Path) -> Iterator:
+    """DynamoDB as its administrator sees it: `.new()`, `.client`, `.server`."""
+    from .kit.dynamodb import Prefixes
+
+    with Prefixes(server("dynamodb"), secrets) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def dynamodb(prefixes) -> StoreRef:
+    """A DataStore on a fresh prefix of tables."""
+    return prefixes.new()
+
+
+@pytest.fixture(scope="module")
 def topics(secrets: Path) -> Iterator:
     """Kafka as its administrator sees it: `.make(name, partitions)`, `.admin`, `.server`."""
     from .kit.kafka import Topics
