@@ -12,6 +12,20 @@ from forebay_workloads.contract import Progress
 def test_what_a_stage_sends_arrives_as_it_was():
     sent = Progress("train", 62.5, 240, 10, 20, 8000.5, 3, 20, {"loss": 0.81, "val/rmse": -1.5})
     assert parse(sent.to_json().encode(), "train") == sent
+    sent = Progress("stream", reason="StoreUnreachable", message="no route")
+    assert parse(sent.to_json().encode(), "stream") == sent
+
+
+def test_words_are_one_printable_line_of_limited_length():
+    body = json.dumps(
+        {"step": "stream", "reason": "r" * 99, "message": "a\nb\x1b[31m" + "c" * 5000}
+    )
+    found = parse(body.encode(), "stream")
+    assert len(found.reason) == 63
+    assert found.message.startswith("a b [31mccc")
+    assert len(found.message) == 1024
+    with pytest.raises(ValueError, match="not a text"):
+        parse(b'{"step": "stream", "reason": 3}', "stream")
 
 
 def test_a_newer_stage_may_say_more():

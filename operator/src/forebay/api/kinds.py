@@ -118,6 +118,7 @@ _INFOS = (
             REASON,
             Column("RUN", ".status.lastRun.name", priority=1),
             Column("SCHEDULE", ".spec.schedule", priority=1),
+            Column("LAG", ".status.ingest.lag", priority=1),
             MESSAGE,
             AGE,
         ),

@@ -89,7 +89,7 @@ class Reason(StrEnum):
     )
     EmptyDataset = "EmptyDataset", "The source, or one part of the split, has no rows."
     DeadLettering = "DeadLettering", "Records that cannot be processed go to the dead-letter queue."
-    SinkLagging = "SinkLagging", "Predictions are written more slowly than records arrive."
+    SinkLagging = "SinkLagging", "Rows are written more slowly than records arrive."
     PartitionCapReached = (
         "PartitionCapReached",
         "More replicas than partitions would be idle: the number is capped.",

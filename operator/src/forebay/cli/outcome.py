@@ -14,6 +14,7 @@ from forebay.cli.applying import Applied
 from forebay.cli.targets import Served
 from forebay.cli.views import RunView, run_view
 from forebay.kube.port import PIPELINE, RUN, Kube, Obj, Ref
+from forebay.plan.streaming import makes_runs
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,14 @@ async def _add_idle(kube: Kube, pipeline: Obj, outcome: Outcome) -> None:
     ready = targets.condition(pipeline, "Ready")
     if targets.condition(pipeline, "Stalled").get("status") == "True":
         outcome.stuck.append(f"pipeline {name}: {ready.get('reason')}: {ready.get('message')}")
+    elif fault := targets.stream_fault(pipeline):
+        outcome.stuck.append(f"pipeline {name}: {fault}")
+    elif not makes_runs(pipeline) and not pipeline["spec"].get("suspend"):
+        ingest = pipeline["spec"]["ingest"]
+        outcome.unchanged.append(
+            f"pipeline {name} ingests {ingest['from']['topic']} into {ingest['to']['table']} in the background "
+            f"(`forebay get nsp {name}`, `forebay dlq ls {name}`; `forebay down` stops it)"
+        )
     elif not targets.starts_by_itself(pipeline):
         outcome.unchanged.append(
             f"pipeline {name} waits: {ready.get('message') or 'for its triggers'}"

@@ -12,6 +12,8 @@ from typing import Any
 
 from forebay.cli import runs
 from forebay.kube.port import Obj
+from forebay.manifests.ingest_deployment import is_stream
+from forebay.plan.streaming import INGESTING, makes_runs
 
 UNFINISHED = ("Pending", "Running")
 MISSING = ("ReferenceMissing", "SecretMissing")  # reasons that no waiting cures
@@ -70,14 +72,34 @@ def pipeline_done(pipeline: Obj, asked: str | None, all_runs: Sequence[Obj]) -> 
     if paused(pipeline):
         return True
     status = pipeline.get("status") or {}
-    if not observed(pipeline):
+    if not observed(pipeline) or not stream_settled(pipeline):
         return False
     if status.get("active") or any(not over(run) for run in runs_of(pipeline, all_runs)):
         return False
     if (status.get("lastRun") or {}).get("phase") in UNFINISHED:
         return False
+    if not makes_runs(pipeline):
+        return True
     handled = {trigger.get("key") for trigger in status.get("triggers") or ()}
     return asked is None or asked in handled or bool(pipeline["spec"].get("suspend"))
+
+
+def stream_settled(pipeline: Obj) -> bool:
+    """Whether its ingest of a stream, where it has one, runs or says why it does not."""
+    if not is_stream(pipeline):
+        return True
+    found = condition(pipeline, INGESTING)
+    return found.get("status") == "True" or stream_fault(pipeline) is not None
+
+
+def stream_fault(pipeline: Obj) -> str | None:
+    """Why a stream is not ingested; None while it is, or is about to be."""
+    found = condition(pipeline, INGESTING)
+    if not is_stream(pipeline) or found.get("status") != "False":
+        return None
+    if found.get("reason") in ("Pending", "Progressing", "Suspended"):
+        return "" if found["reason"] == "Suspended" else None
+    return f"{found.get('reason')}: {found.get('message', '')}"
 
 
 def over(run: Obj) -> bool:

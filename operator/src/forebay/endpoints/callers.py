@@ -15,7 +15,7 @@ from typing import Protocol
 
 from forebay.endpoints.limits import Buckets
 from forebay.errors import ForebayError
-from forebay.kube.port import POD, RUN, Kube, Obj, Ref
+from forebay.kube.port import PIPELINE, POD, RUN, Kube, Obj, Ref
 from forebay.manifests.labels import (
     MANAGED_BY,
     OWNER_KIND,
@@ -26,12 +26,14 @@ from forebay.manifests.labels import (
     labels_of,
 )
 from forebay.manifests.progress import AUDIENCE
+from forebay.reconcile.progress import board_name
 
 _EXTRA = "authentication.kubernetes.io/pod-"
 _ACCOUNT = "system:serviceaccount:"
 _KNOWN = 300.0  # seconds that a caller is known
 _KEPT = 4096  # answers
 _NOBODY, _FOREIGNER, _LATER = 401, 403, 429
+_OWNERS = {kind.kind: kind for kind in (RUN, PIPELINE)}
 _WORDS = {_NOBODY: "no such caller", _FOREIGNER: "not a stage's pod"}
 _KEEP = {_NOBODY: 60.0, _FOREIGNER: 10.0}  # seconds that a refusal is kept
 _LONGEST = 4096  # characters of a token
@@ -47,10 +49,10 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class Caller:
-    """A pod of a run's stage."""
+    """A pod of a run's stage, or of a pipeline's stream."""
 
     namespace: str
-    run: str
+    run: str  # as the board of progress knows it
     stage: str
     pod: str  # uid
 
@@ -106,14 +108,16 @@ class Callers:
         if pod is None or pod["metadata"]["uid"] != uid:
             return None
         labels = labels_of(pod)
-        if labels.get(MANAGED_BY) != "forebay" or labels.get(OWNER_KIND) != RUN.kind:
+        kind = _OWNERS.get(labels.get(OWNER_KIND, ""))
+        if labels.get(MANAGED_BY) != "forebay" or kind is None:
             return None
         if not labels.get(STAGE_NAME) or not labels.get(OWNER_UID):
             return None
-        run = await self._kube.get(Ref(RUN, namespace, labels.get(OWNER_NAME, "")))
-        if run is None or not is_child_of(pod, run):
+        owner = await self._kube.get(Ref(kind, namespace, labels.get(OWNER_NAME, "")))
+        if owner is None or not is_child_of(pod, owner):
             return None
-        return Caller(namespace, run["metadata"]["name"], labels[STAGE_NAME], uid)
+        heard = board_name(kind.kind, owner["metadata"]["name"]) or ""
+        return Caller(namespace, heard, labels[STAGE_NAME], uid)
 
     def _keep(self, key: bytes, answer: Caller | int) -> None:
         for_seconds = _KEEP[answer] if isinstance(answer, int) else _KNOWN

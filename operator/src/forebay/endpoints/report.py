@@ -16,6 +16,7 @@ _NUMBERS = ("percent", "eta_seconds", "rows_per_second")
 _MOST = 2**53  # what every reader of JSON still counts exactly
 _LARGEST = sys.float_info.max  # a JSON integer may be far larger
 _METRICS = 64
+_TEXTS = {"reason": 63, "message": 1024}  # characters
 _NAME = re.compile(r"[A-Za-z0-9@][-_.@/A-Za-z0-9]{0,62}")
 
 
@@ -33,6 +34,7 @@ def parse(body: bytes, stage: str) -> Progress:
     numbers = {name: _number(raw[name]) for name in _NUMBERS if raw.get(name) is not None}
     metrics = _metrics(raw.get("metrics") or {})
     known: dict[str, Any] = {**counts, **numbers}
+    known |= {name: _text(raw.get(name), limit) for name, limit in _TEXTS.items()}
     return Progress(step=stage, metrics=metrics, **known)
 
 
@@ -46,6 +48,15 @@ def _number(value: Any) -> float:
     if not 0 <= value <= _MOST:  # false for NaN too
         raise ValueError("out of range")
     return value
+
+
+def _text(value: Any, limit: int) -> str | None:
+    """One printable line; a condition shows it."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("not a text")  # noqa: TRY004 - as above
+    return "".join(char if char.isprintable() else " " for char in value[:limit])
 
 
 def _metrics(raw: Any) -> Mapping[str, float]:

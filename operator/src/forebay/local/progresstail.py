@@ -8,20 +8,20 @@ import structlog
 
 from forebay.kube.port import Obj
 from forebay.manifests.labels import OWNER_KIND, OWNER_NAME
-from forebay.reconcile.progress import ProgressBoard
+from forebay.reconcile.progress import ProgressBoard, board_name
 from forebay_workloads.contract import Progress
 
 log = structlog.get_logger(__name__)
 
 
 class ProgressTail:
-    """Follows one pod's progress file; a pod that belongs to no run has none."""
+    """Follows one pod's progress file; a pod that belongs to neither run nor pipeline has none."""
 
     def __init__(self, path: Path, pod: Obj, board: ProgressBoard) -> None:
         self._path, self._board, self._offset = path, board, 0
         labels = pod["metadata"].get("labels", {})
         self._namespace = pod["metadata"].get("namespace", "default")
-        self._run = labels.get(OWNER_NAME) if labels.get(OWNER_KIND) == "PipelineRun" else None
+        self._run = board_name(labels.get(OWNER_KIND, ""), labels.get(OWNER_NAME, ""))
 
     @property
     def wanted(self) -> bool:

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 
 from forebay.api.reasons import Reason
 from forebay.kube.port import RUN, Obj, Ref
+from forebay.manifests.ingest_deployment import is_stream
 from forebay.manifests.labels import is_child_of, is_paused
 from forebay.manifests.run import pipeline_run
 from forebay.plan import pipelinestatus, retention
+from forebay.plan.announce import changes
 from forebay.plan.schedule import Due, ScheduleError
+from forebay.plan.streaming import INGESTING, Streaming, makes_runs, streaming
 from forebay.plan.times import stamp
 from forebay.plan.trigger import (
     SCHEDULE,
@@ -46,6 +49,7 @@ class Draft:
     schedule: Due | None = None
     problem: tuple[str, str] | None = None  # a reason and a message that need somebody's change
     held: tuple[str, str] | None = None  # why a wished run is not started yet
+    stream: Streaming | None = None  # how its ingest of a stream stands
     spared: bool = False  # a run may go once this pass has written down how it ended
 
     @property
@@ -68,14 +72,20 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     runs.sort(key=lambda run: retention.age_key(run, last.get("name")))
     draft = Draft(observed, settings, runs, Handled.of(pipeline.get("status") or {}))
     if not is_paused(pipeline):
+        draft.stream = streaming(observed, settings)
         _start(draft)
         _prune(draft)
     if draft.create and not pipeline.get("status"):
         return Plan(status=pipelinestatus.accepted(draft), requeue_after=0.0)
+    stream = draft.stream or Streaming()
+    status = pipelinestatus.status(draft)
+    if is_stream(pipeline):
+        draft.events.extend(changes(pipeline, status["conditions"], INGESTING))
     return Plan(
         create=tuple(draft.create),
-        delete=tuple(draft.delete),
-        status=pipelinestatus.status(draft),
+        apply=stream.apply,
+        delete=(*draft.delete, *stream.delete),
+        status=status,
         events=tuple(draft.events),
         requeue_after=_requeue(draft),
     )
@@ -117,6 +127,8 @@ def _make(draft: Draft, wish: Wish) -> None:
 
 
 def _wished(draft: Draft) -> list[Wish]:
+    if not makes_runs(draft.observed.object):
+        return []
     try:
         draft.schedule = schedule_due(draft.observed)
     except ScheduleError as error:

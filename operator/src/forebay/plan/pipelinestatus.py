@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from forebay.api.reasons import Reason
 from forebay.kube.port import DATASTORE, Obj, Ref
+from forebay.manifests.ingest_deployment import is_stream
 from forebay.manifests.labels import is_paused
 from forebay.manifests.stage_document import store_names
 from forebay.plan import optional, retention
 from forebay.plan.conditions import READY, RECONCILING, WARNING, Conditions, condition, is_true
+from forebay.plan.streaming import INGESTING, Streaming, makes_runs
 from forebay.plan.times import stamp
 from forebay.plan.trigger import SCHEDULE
 
 if TYPE_CHECKING:
     from forebay.plan.pipeline import Draft
 
-STORES, SCHEMA, INGESTING = "StoresReachable", "SchemaCompatible", "Ingesting"
+STORES, SCHEMA = "StoresReachable", "SchemaCompatible"
 _ACTIVE = 64  # names of active runs that the API takes
 
 
@@ -39,6 +41,7 @@ def status(draft: Draft) -> dict[str, Any]:
         if draft.schedule and draft.schedule.next
         else None,
         "triggers": draft.handled.to_status(),
+        "ingest": _ingest(draft),
     }
     return {key: value for key, value in known.items() if value not in (None, [], {})}
 
@@ -53,6 +56,14 @@ def accepted(draft: Draft) -> dict[str, Any]:
         "phase": "Pending",
         "conditions": conditions.items(),
     }
+
+
+def _ingest(draft: Draft) -> Mapping[str, Any] | None:
+    """Of a stream; as it was while the pipeline is left alone. It goes with the last child."""
+    if draft.stream is not None:
+        return draft.stream.ingest or ({"rows": 0} if draft.stream.apply else None)
+    before: Mapping[str, Any] | None = (draft.observed.object.get("status") or {}).get("ingest")
+    return before if is_paused(draft.observed.object) else None
 
 
 def _last_run(draft: Draft) -> Mapping[str, Any] | None:
@@ -123,10 +134,22 @@ def _summary(draft: Draft, conditions: Conditions) -> None:
         conditions.stalled(why, text)
     elif pipeline["spec"].get("suspend"):
         conditions.ready(Reason.Suspended, Reason.Suspended.sentence)
+    elif draft.stream is not None and draft.stream.apply and not draft.stream.running:
+        conditions.reconciling(draft.stream.reason, draft.stream.message)
+    elif not makes_runs(pipeline) and draft.stream is not None:
+        _stream_ready(draft.stream, conditions)
     elif good:
         conditions.ready(Reason.Ready, text)
     else:
         conditions.ready(Reason.NoRunYet, _next_text(draft))
+
+
+def _stream_ready(stream: Streaming, conditions: Conditions) -> None:
+    """A pipeline that only ingests is as ready as its stream."""
+    if stream.running:
+        conditions.ready(stream.reason, stream.message)
+    else:
+        conditions.reconciling(stream.reason, stream.message)
 
 
 def _last_result(draft: Draft) -> tuple[bool | None, str, str]:
@@ -189,6 +212,11 @@ def _schema(draft: Draft, conditions: Conditions) -> None:
 
 
 def _ingesting(draft: Draft, conditions: Conditions) -> None:
+    if is_stream(draft.observed.object):
+        if draft.stream is not None:
+            one = draft.stream
+            conditions.set(INGESTING, one.running, one.reason, one.message)
+        return
     for run in draft.active:
         for stage in (run.get("status") or {}).get("stages") or []:
             if stage["name"] == "ingest" and stage["state"] in ("Running", "Retrying"):

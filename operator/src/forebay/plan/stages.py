@@ -106,6 +106,10 @@ def recorded(status: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, St
 
 
 def _first(name: str, spec: Mapping[str, Any]) -> StageRecord:
+    if name == "ingest" and (spec.get(name) or {}).get("mode") == "stream":
+        return StageRecord(
+            name, SKIPPED, str(Reason.Skipped), "the stream is ingested all the time"
+        )
     if name == REPORT or spec.get(name) is not None:
         return StageRecord(name, reason=str(Reason.Pending))
     return StageRecord(name, SKIPPED, str(Reason.Skipped), f"spec has no {name}")

@@ -31,7 +31,6 @@ _PIPELINE = (
     Row("triggers", "no run is started by them: use schedule or the annotation forebay.dev/run"),
     Row("queue", "there are no queues; its Jobs start at once", planes=("embedded",)),
     Row("decide", "no action is chosen; predictions are written without one"),
-    Row("ingest.mode", "the ingest stage refuses it: use batch", lambda v: v == "stream"),
     Row(
         "ingest.delivery.guarantee",
         "rows are upserted by their key: at least once, the same row twice is one row",

@@ -17,18 +17,16 @@ from forebay.kube.port import (
     MODEL_VERSION,
     OPTIONAL_KINDS,
     POD,
-    RUN,
     SECRET,
     Kube,
     Obj,
     Ref,
-    kind_of,
 )
 from forebay.manifests.labels import MODEL, OWNER_UID, STAGE_NAME, labels_of
 from forebay.plan.types import Observed
 from forebay.reconcile import notices
-from forebay.reconcile.progress import ProgressBoard
-from forebay.reconcile.related import CHILD_KINDS, Need, Select, follow_up, needs
+from forebay.reconcile.progress import ProgressBoard, board_name
+from forebay.reconcile.related import Need, Select, child_kinds, follow_up, needs
 from forebay.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -52,6 +50,7 @@ async def gather(
 ) -> Gathered:
     """Reads what a decision about `obj` needs. `extra` are names that a create found taken. Raises KubeError."""
     namespace, name = obj["metadata"].get("namespace", "default"), obj["metadata"]["name"]
+    heard = board_name(obj["kind"], name)
     children, apis = await _children(kube, obj, namespace)
     related, looked_at = await _related(kube, obj, settings, extra)
     observed = Observed(
@@ -59,7 +58,7 @@ async def gather(
         now=now,
         children=tuple(children),
         related=related,
-        progress=board.get(namespace, name) if kind_of(obj) == RUN else None,
+        progress=board.get(namespace, heard) if heard else None,
         log_tail=await _log_tails(kube, obj, children, settings.log_tail),
         notices=await notices.read(kube, children, now),
         apis=apis,
@@ -72,7 +71,7 @@ async def _children(kube: Kube, obj: Obj, namespace: str) -> tuple[list[Obj], fr
     labels = {OWNER_UID: obj["metadata"]["uid"]}
     apis = await kube.apis()
     found: list[Obj] = []
-    for kind in CHILD_KINDS.get(kind_of(obj), ()):
+    for kind in child_kinds(obj):
         if kind in OPTIONAL_KINDS and kind.api not in apis:
             continue
         try:

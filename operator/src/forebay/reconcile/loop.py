@@ -37,7 +37,7 @@ from forebay.reconcile import transitions
 from forebay.reconcile.execute import NameTaken, execute, status_object
 from forebay.reconcile.gather import gather
 from forebay.reconcile.lookouts import Lookouts
-from forebay.reconcile.progress import ProgressBoard
+from forebay.reconcile.progress import ProgressBoard, board_name, spoken_of
 from forebay.reconcile.recorder import AtOnce, Recorder
 from forebay.reconcile.statusdiff import seconds_to_write
 from forebay.reconcile.transitions import Witness
@@ -202,15 +202,15 @@ class Reconciler:
             self._tell(ref, obj.get("status") or {}, status)
 
     def _heard(self, namespace: str, name: str, _progress: Progress) -> None:
-        self._wakes.add_later(Ref(RUN, namespace, name), self._settings.status_interval)
+        self._wakes.add_later(spoken_of(namespace, name), self._settings.status_interval)
 
     def _forget(self, ref: Ref) -> None:
         self._lookouts.forget(ref)
         if self._witness is not None:
             self._witness(ref, {}, None)
         self._failures.pop(ref, None)
-        if ref.kind == RUN:
-            self.board.forget(ref.namespace, ref.name)
+        if (name := board_name(ref.kind.kind, ref.name)) is not None:
+            self.board.forget(ref.namespace, name)
 
     async def _work(self) -> None:
         while True:

@@ -31,6 +31,7 @@ from forebay.kube.port import (
     kind_of,
 )
 from forebay.manifests.claim import claim_ref
+from forebay.manifests.ingest_deployment import is_stream
 from forebay.manifests.job import job_name
 from forebay.manifests.labels import MODEL, labels_of
 from forebay.manifests.nodes import node_count
@@ -81,6 +82,14 @@ CHILD_KINDS: Mapping[Kind, tuple[Kind, ...]] = {
 }
 
 
+def child_kinds(obj: Obj) -> tuple[Kind, ...]:
+    """Kinds of the object's children; a pipeline has more of them while it ingests a stream, or has just ceased to."""
+    kinds = CHILD_KINDS.get(kind_of(obj), ())
+    if kind_of(obj) == PIPELINE and (is_stream(obj) or (obj.get("status") or {}).get("ingest")):
+        return (*kinds, CONFIG_MAP, K8S_DEPLOYMENT, POD)
+    return kinds
+
+
 def needs(obj: Obj, settings: Settings) -> Iterator[Need]:
     """What a decision about `obj` looks at, by its own spec and by where it runs."""
     yield from _NEEDS.get(kind_of(obj), _nothing)(obj, obj["metadata"].get("namespace", "default"))
@@ -94,7 +103,8 @@ def follow_up(owner: Obj, found: Obj) -> Iterator[Need]:
     kind = kind_of(found)
     if kind == MODEL_VERSION and kind_of(owner) in (RUN, DEPLOYMENT):
         yield Ref(DATASTORE, namespace, found["spec"]["artifact"]["storeRef"]["name"])
-    if kind == DATASTORE and kind_of(owner) == DEPLOYMENT:
+    mounts = kind_of(owner) == DEPLOYMENT or (kind_of(owner) == PIPELINE and is_stream(owner))
+    if kind == DATASTORE and mounts:
         yield from _secrets(found, namespace)
 
 

@@ -13,20 +13,26 @@ from typing import Any
 from forebay.plan.times import seconds_since
 
 Status = Mapping[str, Any]
+_PACED = ("progress", "ingest")
 
 
 def seconds_to_write(old: Status, new: Status, now: datetime, interval: float) -> float | None:
     """0.0: write now. A number of seconds: write then. None: there is nothing to write."""
     if _core(old) != _core(new):
         return 0.0
-    before, after = old.get("progress") or {}, new.get("progress") or {}
+    waits = (_pace(old.get(name) or {}, new.get(name) or {}, now, interval) for name in _PACED)
+    return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _pace(before: Status, after: Status, now: datetime, interval: float) -> float | None:
+    """As above, for one block of numbers that move all the time."""
     if _without(before, "lastUpdate") == _without(after, "lastUpdate"):
         return None
     return max(0.0, interval - seconds_since(before.get("lastUpdate"), now)) if before else 0.0
 
 
 def _core(status: Status) -> dict[str, Any]:
-    kept = {k: v for k, v in status.items() if k not in ("progress", "conditions")}
+    kept = {k: v for k, v in status.items() if k not in (*_PACED, "conditions")}
     conditions = [_without(c, "lastTransitionTime") for c in status.get("conditions") or []]
     return {**kept, "conditions": sorted(conditions, key=lambda c: str(c.get("type")))}
 

@@ -53,7 +53,7 @@ class Loop:
         self._room = Room()
         self._looked = -LOOK_SECONDS
         self._said: dict[str, float] = {}
-        self.meter = Meter(time.monotonic, time.time)
+        self.meter = Meter(stage.doc.stage, time.monotonic, time.time)
 
     def run(self) -> Meter:
         """Runs until it is asked to stop, or to the end of the topic."""

@@ -13,14 +13,13 @@ from forebay_workloads.errors import StageError
 from forebay_workloads.ingest.drift import Drift
 
 WINDOW = 10.0  # seconds over which the rate is taken
-STEP = "ingest"
 
 
 class Meter:
     """Counts since the start of the process."""
 
-    def __init__(self, clock: Callable[[], float], now: Callable[[], float]) -> None:
-        self._clock, self._now = clock, now
+    def __init__(self, step: str, clock: Callable[[], float], now: Callable[[], float]) -> None:
+        self._step, self._clock, self._now = step, clock, now
         self._steps: deque[tuple[float, int]] = deque([(clock(), 0)])
         self.read = self.written = self.dead = self.tombstones = self.batches = 0
         self.batch_seconds = 0.0  # of the last batch, from poll to commit
@@ -61,7 +60,7 @@ class Meter:
         if self.last_commit is not None:
             metrics["last_commit"] = round(self.last_commit, 3)
         return Progress(
-            STEP,
+            self._step,
             rows=self.written,
             rows_per_second=self.rate(),
             metrics={name: float(value) for name, value in metrics.items()},

@@ -11,8 +11,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from forebay_workloads.contract import Result
-from forebay_workloads.errors import ConfigError
+from forebay_workloads.contract import Progress, Result
+from forebay_workloads.errors import ConfigError, RetryableError
+from forebay_workloads.ingest.backoff import Backoff
 from forebay_workloads.ingest.feed import Feed
 from forebay_workloads.ingest.letters import Letters, TableLetters, TopicLetters
 from forebay_workloads.ingest.loop import Loop
@@ -31,7 +32,8 @@ def run(stage: Stage) -> Result:
     if block.get("mode") != "stream" or not block["from"].get("topic"):
         message = "the stage `stream` needs ingest.mode stream and ingest.from.topic"
         raise ConfigError("FieldNotSupportedInMode", message)
-    return _result(_moved(stage, Feed.of(stage, block), to_the_end=False))
+    feed = _patiently(stage, block)
+    return Result() if feed is None else _result(_moved(stage, feed, to_the_end=False))
 
 
 def drain(stage: Stage, block: Mapping[str, Any]) -> Result:
@@ -47,6 +49,21 @@ def drain(stage: Stage, block: Mapping[str, Any]) -> Result:
     result = _result(meter)
     stage.workspace.write_json("results/ingest.json", _document(stage, feed, result.rows))
     return result
+
+
+def _patiently(stage: Stage, block: Mapping[str, Any]) -> Feed | None:
+    """The feed as soon as its store is there; None when it was asked to stop before."""
+    backoff = Backoff(stage.stopping.wait)
+    while True:
+        try:
+            return Feed.of(stage, block)
+        except RetryableError as error:
+            if not backoff.failures:
+                stage.log(f"ingest waits: {error}")
+            progress = Progress(stage.doc.stage, reason=error.reason, message=error.message)
+            stage.progress(progress)
+            if backoff.pause():
+                return None
 
 
 def _moved(stage: Stage, feed: Feed, *, to_the_end: bool) -> Meter:

@@ -229,6 +229,33 @@ class TriggerStatus(Block):
     )
 
 
+class IngestStatus(Block):
+    """How the ingest of a stream stands; counts begin with its process."""
+
+    rows: Annotated[int | None, about("Rows written; a count.", 80000, ge=0)] = None
+    rows_per_second: Annotated[int | None, about("Records per second of late.", 5200, ge=0)] = None
+    lag: Annotated[int | None, about("Records that are not committed yet; a count.", 812, ge=0)] = (
+        None
+    )
+    dead_lettered: Annotated[
+        int | None, about("Records that became dead letters; a count.", 3, ge=0)
+    ] = None
+    held_partitions: Annotated[
+        int | None,
+        about("Partitions that stand, as a record of theirs can be put nowhere; a count.", 0, ge=0),
+    ] = None
+    last_commit_time: Annotated[
+        Timestamp | None, about("When positions were committed; UTC.", "2026-01-31T12:00:00Z")
+    ] = None
+    last_dead_letter_time: Annotated[
+        Timestamp | None,
+        about("When a dead letter was heard of last; UTC.", "2026-01-31T12:00:00Z"),
+    ] = None
+    last_update: Annotated[
+        Timestamp | None, about("When this was reported; UTC.", "2026-01-31T12:00:00Z")
+    ] = None
+
+
 class PipelineStatus(Status):
     """Conditions: Ready, StoresReachable, SchemaCompatible, Ingesting, Warning."""
 
@@ -241,6 +268,9 @@ class PipelineStatus(Status):
     ] = Field(default_factory=list)
     progress: Annotated[
         ProgressStatus | None, about("How far the active run is.", {"percent": 62})
+    ] = None
+    ingest: Annotated[
+        IngestStatus | None, about("The ingest of a stream.", {"rows": 80000, "lag": 812})
     ] = None
     last_schedule_time: Annotated[
         Timestamp | None,
