@@ -47,6 +47,9 @@ def restarted(stream: Stream, adapter: Adapter) -> Stream:
 
 
 class StreamConformance:
+    def test_a_probe_says_who_answers(self, stream):
+        assert stream.probe().server_version
+
     def test_what_is_produced_is_consumed_as_it_was(self, stream):
         before = time.time() * 1000
         headers = [{"trace": b"\x00\xff"}, {}, {"a": b"1", "b": b""}]

@@ -1,4 +1,7 @@
-"""Every folder of examples/ runs as it stands. The data is made here: the real one is fetched by `make demo`."""
+"""Every folder of examples/ runs as it stands; those that need servers are tried beside them.
+
+The data is made here: the real one is fetched by `make demo`.
+"""
 
 import csv
 import json
@@ -14,6 +17,9 @@ from tests.functional.project import Project, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 EXAMPLES = Path(__file__).parents[2] / "examples"
+ON_SERVERS = {
+    "recommendation-nosql": "servers/test_movies.py"
+}  # examples of real stores, and the tests that run them
 
 
 def like_movielens(folder: Path) -> None:
@@ -59,6 +65,6 @@ def test_recommendation(project: Project):
 
 def test_every_example_has_a_test():
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
-    assert folders == {
-        name.removeprefix("test_") for name in globals() if name.startswith("test_")
-    } - {"every_example_has_a_test"}
+    here = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert folders == here - {"every_example_has_a_test"} | ON_SERVERS.keys()
+    assert all((EXAMPLES.parent / "tests" / path).is_file() for path in ON_SERVERS.values())

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from forebay_workloads import stores
 from forebay_workloads.contract import Result
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.stage import Stage
+from forebay_workloads.stores.base import Probe
 
 
 def run(stage: Stage) -> Result:
@@ -19,8 +21,14 @@ def run(stage: Stage) -> Result:
     """
     if not stage.doc.stores:
         raise ConfigError("ReferenceMissing", "the stage document names no DataStore to probe")
-    answers = {name: stage.store(name).probe() for name in stage.doc.stores}
+    answers = {name: _asked(stage, name) for name in stage.doc.stores}
     for name, answer in answers.items():
         stage.log(f"{name}: {answer.server_version}")
     name = stage.doc.workspace if stage.doc.workspace in answers else next(iter(answers))
     return Result(detail={"serverVersion": answers[name].server_version, **answers[name].detail})
+
+
+def _asked(stage: Stage, name: str) -> Probe:
+    """A broker that holds no tables is asked as one."""
+    is_broker = stage.ref(name).type not in stores.ADAPTERS
+    return (stage.stream(name) if is_broker else stage.store(name)).probe()

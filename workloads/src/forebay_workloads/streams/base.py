@@ -11,6 +11,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from forebay_workloads.stores.base import Probe
+
 Headers = Mapping[str, bytes]
 
 
@@ -41,6 +43,9 @@ class Polled:
 
 class Stream(Protocol):
     """A consumer and producer on one broker. `group` names the committed positions."""
+
+    def probe(self) -> Probe:
+        """Reaches the broker with its credentials; RetryableError StoreUnreachable, ConfigError StoreAuthFailed."""
 
     def produce(
         self,

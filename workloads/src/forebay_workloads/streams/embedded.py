@@ -17,6 +17,7 @@ from pathlib import Path
 
 from forebay_workloads.contract import StoreRef
 from forebay_workloads.errors import ConfigError
+from forebay_workloads.stores.base import Probe
 from forebay_workloads.stores.sqlite import Database
 from forebay_workloads.streams.base import Headers, Polled, Positions, Record
 
@@ -46,6 +47,12 @@ class EmbeddedStream:
         self._partitions = int(ref.settings.get("partitions") or PARTITIONS)
         self._database = Database(Path(path), SETUP)
         self._read: dict[tuple[str, str, int], int] = {}  # (group, topic, partition) → next offset
+
+    def probe(self) -> Probe:
+        """Opens the file; RetryableError StoreUnreachable, ConfigError StoreAuthFailed."""
+        with self._database.write() as connection:
+            (version,) = connection.execute("SELECT sqlite_version()").fetchone()
+        return Probe(f"SQLite {version}")
 
     def produce(
         self,

@@ -10,8 +10,10 @@ import threading
 from collections.abc import Sequence
 
 from forebay_workloads.contract import StoreRef
+from forebay_workloads.stores.base import Probe
 from forebay_workloads.streams.base import Headers, Polled, Positions
 from forebay_workloads.streams.kafka_connection import Connection
+from forebay_workloads.streams.kafka_groups import Groups
 from forebay_workloads.streams.kafka_member import Member, Revoked
 from forebay_workloads.streams.kafka_producer import Outgoing, Sender
 
@@ -29,6 +31,7 @@ class KafkaStream:
         self.on_revoke: Revoked | None = None
         self._lock = threading.Lock()
         self._members: dict[str, Member] = {}
+        self._groups = Groups(self._connection)
         self._sender = Sender(self._connection)
         self._transactions: dict[str, Sender] = {}
         self._known: set[str] = set()  # topics that were there when something was written to them
@@ -47,6 +50,11 @@ class KafkaStream:
         if topic not in self._known:
             self._connection.topic(topic)
             self._known.add(topic)
+
+    def probe(self) -> Probe:
+        """Names the cluster: brokers tell nobody their version. Raises StoreUnreachable, StoreAuthFailed."""
+        seen = self._connection.cluster()
+        return Probe(f"Kafka, cluster {seen.cluster_id}", {"brokers": len(seen.nodes)})
 
     def produce(
         self,
@@ -123,19 +131,19 @@ class KafkaStream:
         with self._lock:
             member = self._members.get(group)
         if member is None:
-            self._connection.commit(group, positions)
+            self._groups.commit(group, positions)
         else:
             member.commit(positions)
 
     def committed(self, group: str, topic: str) -> Positions:
         """What was committed; partitions never committed are absent."""
-        return self._connection.committed(group, topic)
+        return self._groups.committed(group, self._connection.topic(topic).places())
 
     def lag(self, group: str, topic: str) -> int:
         """Records after the committed position, over all partitions."""
         places = self._connection.topic(topic).places()
         ends, starts = self._connection.ends(places), self._connection.starts(places)
-        done = self._connection.committed(group, topic)
+        done = self._groups.committed(group, places)
         return sum(max(0, ends[place] - max(starts[place], done.get(place, 0))) for place in places)
 
     def close(self) -> None:
@@ -147,4 +155,5 @@ class KafkaStream:
             member.close()
         for sender in (self._sender, *senders):
             sender.close()
+        self._groups.close()
         self._connection.close()

@@ -143,6 +143,15 @@ class Connection:
         """The topic; ConfigError ReferenceMissing when there is none."""
         return self.topics([name])[name]
 
+    def cluster(self) -> Any:
+        """What the broker says of its cluster: `cluster_id`, `nodes`."""
+
+        def ask() -> Any:
+            asked = {"cluster": self.admin.describe_cluster(request_timeout=CALL_SECONDS)}
+            return self._settled(asked)["cluster"].result()
+
+        return self.patiently("cannot be reached", ask)
+
     def topics(self, names: Sequence[str]) -> dict[str, Topic]:
         """The topics of these names; ConfigError ReferenceMissing names one that is not there."""
         return self.patiently("cannot look at topics", lambda: self._described(names))
