@@ -5,7 +5,7 @@ STATE ?= .forebay
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cluster cluster-down cluster-demo images e2e servers servers-down conformance test verify fix generate chart lock bench-recommendation nightly clean
+.PHONY: help setup demo cluster cluster-down cluster-demo images e2e servers servers-down conformance test verify fix generate chart lock bench-recommendation bench-ingest nightly clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 26
@@ -67,6 +67,9 @@ lock: setup ## hashed requirement locks, after a change of a pyproject
 
 bench-recommendation: setup ## RMSE on MovieLens-100k, three seeds, and its time
 	python benchmarks/recommendation/run.py
+
+bench-ingest: setup ## good records per second of an ingest, with and without poison
+	python benchmarks/ingest/run.py
 
 nightly: setup ## what is too long for every change
 	pytest -q -m nightly tests
