@@ -5,7 +5,7 @@ STATE ?= .forebay
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cluster cluster-down cluster-demo images e2e servers servers-down conformance test verify fix generate chart lock bench-recommendation bench-ingest nightly clean
+.PHONY: help setup demo cluster cluster-down cluster-demo images e2e servers servers-down conformance test verify fix generate chart lock bench-recommendation bench-ingest soak nightly clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 26
@@ -70,6 +70,9 @@ bench-recommendation: setup ## RMSE on MovieLens-100k, three seeds, and its time
 
 bench-ingest: setup ## good records per second of an ingest, with and without poison
 	python benchmarks/ingest/run.py
+
+soak: setup ## 200 kills of an ingest at random moments; KILLS=30 for fewer
+	FOREBAY_KILLS=$(or $(KILLS),200) pytest -q -s tests/functional/test_ingest_kill.py
 
 nightly: setup ## what is too long for every change
 	pytest -q -m nightly tests

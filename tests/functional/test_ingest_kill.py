@@ -4,69 +4,20 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
-from forebay_workloads.contract import RunRef, StageDocument, StoreRef
 from forebay_workloads.streams import open_stream
+from tests.functional.consumer import Consumer
 from tests.functional.project import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-STAGE = Path(sys.executable).with_name("forebay-stage")
-VERIFIER = Path(__file__).parents[2] / "scripts" / "verify_ingest.py"
-RECORDS, KEYS, KILLS = 24_000, 5_000, 6
+KILLS = int(os.environ.get("FOREBAY_KILLS", "6"))  # make soak: 200
+RECORDS, KEYS = 4_000 * KILLS, 5_000
 POISON = 97  # each record of this number is poison
-
-
-class Consumer:
-    """A stage's process, as often as it is started."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.bus = StoreRef("bus", "embedded", {"path": str(folder / "bus.db")})
-        self.file = folder / "etc/forebay/stage/stage.json"
-        self.file.parent.mkdir(parents=True)
-        (folder / "dev").mkdir()
-        local = StoreRef(
-            "local", "embedded", {"path": str(folder / "local.db")}, {"rowsPerSecond": 6000}
-        )
-        spec = {
-            "mode": "stream",
-            "from": {"storeRef": {"name": "bus"}, "topic": "tx"},
-            "to": {"storeRef": {"name": "local"}, "table": "tx", "key": ["id"]},
-            "delivery": {"guarantee": "EffectivelyOnce", "deadLetter": {"topic": "tx.dlq"}},
-        }
-        run = RunRef("run", "uid", "default", "payments")
-        stores = {"bus": self.bus, "local": local}
-        document = StageDocument("stream", run, {"ingest": spec}, stores, "local")
-        self.file.write_text(document.to_json())
-
-    def start(self) -> subprocess.Popen:
-        log = (self.folder / "log").open("a")
-        with log:
-            return subprocess.Popen(
-                [STAGE], stdout=log, stderr=log, env=os.environ | {"FOREBAY_ROOT": str(self.folder)}
-            )
-
-    def committed(self) -> int:
-        stream = open_stream(self.bus)
-        done = sum(stream.committed("default.payments", "tx").values())
-        stream.close()
-        return done
-
-    def verify(self) -> tuple[int, dict]:
-        """The verdict of the separate program, read from what it prints."""
-        shown = subprocess.run(
-            [sys.executable, VERIFIER, self.file], capture_output=True, text=True, check=False
-        )
-        assert shown.stdout, shown.stderr
-        return shown.returncode, json.loads(shown.stdout)
 
 
 def produce(consumer: Consumer, rng: random.Random, pause: float) -> None:
@@ -97,7 +48,7 @@ def test_F31_kill_9_at_random_moments_loses_nothing_and_doubles_nothing(tmp_path
     producer.join()
     assert consumer.committed() < RECORDS  # the last kill, too, came in the middle
     process = consumer.start()
-    wait_until(lambda: consumer.committed() == RECORDS, timeout=120)
+    wait_until(lambda: consumer.committed() == RECORDS, timeout=600)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 0
     code, counts = consumer.verify()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from forebay_workloads.codecs.decoded import Codec
-from forebay_workloads.codecs.json_records import JsonRecords
+from forebay_workloads.codecs.records import codec
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.ingest.drift import EVOLVE, Policy
 from forebay_workloads.stage import Stage
@@ -68,7 +68,7 @@ class Feed:
             source=source,
             topic=origin["topic"],
             group=origin.get("group") or f"{stage.doc.run.namespace}.{stage.doc.run.pipeline}",
-            codec=_codec(origin.get("format")),
+            codec=codec(origin.get("format") or "json"),
             target_name=name,
             target=target,
             table=aim["table"],
@@ -79,13 +79,6 @@ class Feed:
             rows_per_second=_limit(stage, source, name),
             dead_letter={"storeRef": {"name": source}, **letters} if letters else None,
         )
-
-
-def _codec(name: str | None) -> Codec:
-    if name in (None, "json"):
-        return JsonRecords()
-    message = f"ingest.from.format: records of format {name!r} cannot be read (there is: json)"
-    raise ConfigError("FieldNotSupportedInMode", message)
 
 
 def _limit(stage: Stage, *names: str) -> float | None:

@@ -25,6 +25,9 @@ from forebay_workloads.stage import Stage
 from forebay_workloads.streams.base import Polled, Record, Stream
 
 POLL_SECONDS = 0.5  # a poll's longest wait, so that a wish to stop is heard
+EMPTY_POLLS = (
+    30  # after which a topic is at its end whatever its lag: marks of transactions are no records
+)
 LOOK_SECONDS = 2.0  # between two questions for the lag
 QUIET_SECONDS = 60.0  # between two lines of the log about one trouble
 
@@ -53,6 +56,7 @@ class Loop:
         self._room = Room()
         self._looked = -LOOK_SECONDS
         self._said: dict[str, float] = {}
+        self._empty = 0  # polls in a row
         self.meter = Meter(stage.doc.stage, time.monotonic, time.time)
 
     def run(self) -> Meter:
@@ -92,7 +96,8 @@ class Loop:
             self._take(stream, polled)
         self._look(stream)
         self._report()
-        return self._to_the_end and not polled.records and self.meter.lag == 0
+        self._empty = 0 if polled.records else self._empty + 1
+        return self._to_the_end and self._empty > (0 if self.meter.lag == 0 else EMPTY_POLLS)
 
     def _consumer(self) -> Stream:
         if self._stream is None:

@@ -1,0 +1,134 @@
+"""Topic of a real broker → table: the consumer and the broker are killed, letters have no place, poison has one."""
+
+import json
+import random
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from harness.servers import life
+
+from forebay_workloads.errors import RetryableError
+from forebay_workloads.streams import open_stream
+from tests.functional.consumer import GROUP, Consumer
+from tests.functional.project import wait_until
+
+from .kit.kafka import Topics
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+RECORDS, KEYS, CYCLES, POISON = 20_000, 4_000, 4, 101
+
+
+@pytest.fixture(scope="module")
+def broker(spare):
+    """A broker that these tests may kill."""
+    return spare("kafka")
+
+
+@pytest.fixture
+def place(broker, tmp_path, secrets):
+    """The consumer's folder, the broker as the test reaches it, and a way to make topics."""
+    with Topics(broker, secrets) as topics:
+        ref = topics.ref()
+        folder = tmp_path / "pod"
+        inside = ref
+        if ref.secrets:
+            target = folder / "etc/forebay/secrets/kafka"
+            target.mkdir(parents=True)
+            for file in Path(ref.secrets).iterdir():
+                (target / file.name).write_text(file.read_text())
+            inside = replace(ref, secrets="/etc/forebay/secrets/kafka")
+        folder.mkdir(exist_ok=True)
+        yield topics, ref, lambda topic, **more: Consumer(folder, inside, topic, **more)
+
+
+def killed(broker):
+    root = Path(broker.folder).parent
+    life.kill("kafka", root)
+    life.start("kafka", root)
+
+
+def lag(ref, topic):
+    """Records that are not committed; None while the broker is away."""
+    try:
+        stream = open_stream(ref)
+        try:
+            return stream.lag(GROUP, topic)
+        finally:
+            stream.close()
+    except RetryableError:
+        return None
+
+
+def produce(ref, topic, rng):
+    """All records; what the broker did not acknowledge is sent again, as producers do."""
+    stream = open_stream(ref)
+    for start in range(0, RECORDS, 500):
+        keys = [rng.randrange(KEYS) for _ in range(500)]
+        values = [
+            b'{"id": ' if (start + n) % POISON == 0 else json.dumps({"id": k, "n": start + n}).encode()
+            for n, k in enumerate(keys)
+        ]  # fmt: skip
+        while True:
+            try:
+                stream.produce(topic, values, [str(key).encode() for key in keys])
+                break
+            except RetryableError:
+                time.sleep(0.5)
+        time.sleep(0.05)
+    stream.close()
+
+
+def test_F30_F31_kills_of_consumer_and_broker_lose_nothing_and_double_nothing(broker, place):
+    topics, ref, made = place
+    topic = topics.make(f"{topics.prefix()}tx", 3)
+    topics.make(f"{topic}.dlq", 1)
+    consumer, rng = made(topic), random.Random(30)
+    producer = threading.Thread(target=produce, args=(ref, topic, rng))
+    producer.start()
+    for cycle in range(CYCLES):
+        process = consumer.start()
+        before = len(consumer.said())
+        wait_until(lambda b=before: any(p.get("rows") for p in consumer.said()[b:]), timeout=90)
+        time.sleep(rng.random())
+        if cycle % 2:
+            killed(broker)
+            time.sleep(rng.random() * 3)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    producer.join()
+    process = consumer.start()
+    wait_until(lambda: lag(ref, topic) == 0, timeout=180, every=1.0)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+    code, counts = consumer.verify()
+    assert counts["produced"] >= RECORDS
+    assert counts["deadLetters"] >= len(range(0, RECORDS, POISON))
+    assert counts["rows"] == counts["distinctKeys"]
+    assert {counts[name] for name in ("lost", "duplicated", "foreign", "stale")} == {0}, counts
+    assert code == 0
+
+
+def test_F34_a_dead_letter_topic_that_is_missing_stops_the_partition_until_it_is_there(place):
+    topics, ref, made = place
+    topic = topics.make(f"{topics.prefix()}tx", 2)
+    stream = open_stream(ref)
+    stream.produce(topic, [b'{"id": 1}', b"rubbish", b'{"id": 2}'], [b"k"] * 3)
+    consumer = made(topic)
+    process = consumer.start()
+    wait_until(lambda: any(p.get("reason") for p in consumer.said()), timeout=90)
+    last = next(p for p in reversed(consumer.said()) if p.get("reason"))
+    assert last["reason"] == "ReferenceMissing"
+    assert "stands at offset 1" in last["message"]
+    assert stream.lag(GROUP, topic) == 3
+    topics.make(f"{topic}.dlq", 1)
+    wait_until(lambda: stream.lag(GROUP, topic) == 0, timeout=90, every=0.5)
+    stream.close()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+    code, counts = consumer.verify()
+    assert (code, counts["rows"], counts["deadLetters"]) == (0, 2, 1)
