@@ -72,7 +72,7 @@ bench-ingest: setup ## good records per second of an ingest, with and without po
 	python benchmarks/ingest/run.py
 
 soak: setup ## 200 kills of an ingest at random moments; KILLS=30 for fewer
-	FOREBAY_KILLS=$(or $(KILLS),200) pytest -q -s tests/functional/test_ingest_kill.py
+	FOREBAY_TEST_CYCLES=$(or $(KILLS),200) pytest -q -s tests/functional/test_ingest_kill.py
 
 nightly: setup ## what is too long for every change
 	pytest -q -m nightly tests

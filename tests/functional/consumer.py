@@ -1,4 +1,4 @@
-"""An ingest of a topic as a process of its own that tests start and kill, and the verdict of scripts/verify_ingest.py."""
+"""An ingest of a topic as a process that tests start and kill, and the verdict of scripts/verify_ingest.py."""
 
 import json
 import os

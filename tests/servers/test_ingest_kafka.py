@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from harness.servers import life
 
+from forebay_workloads.contract import StoreRef
 from forebay_workloads.errors import RetryableError
 from forebay_workloads.streams import open_stream
-from tests.functional.consumer import GROUP, Consumer
+from tests.functional.consumer import Consumer
 from tests.functional.project import wait_until
 
 from .kit.kafka import Topics
@@ -43,7 +44,27 @@ def place(broker, tmp_path, secrets):
                 (target / file.name).write_text(file.read_text())
             inside = replace(ref, secrets="/etc/forebay/secrets/kafka")
         folder.mkdir(exist_ok=True)
-        yield topics, ref, lambda topic, **more: Consumer(folder, inside, topic, **more)
+        sink = StoreRef(
+            "local", "embedded", {"path": str(folder / "local.db")}, {"rowsPerSecond": 6000}
+        )
+
+        def made(topic):
+            consumer = Telling(folder, inside, sink, topic, f"{topic}.dlq", f"n-{topic}")
+            consumer.prepare()
+            return consumer
+
+        yield topics, ref, made
+
+
+class Telling(Consumer):
+    """A consumer that leaves its progress in a file."""
+
+    def environment(self):
+        return super().environment() | {"FOREBAY_PROGRESS": str(self.folder / "progress")}
+
+    def said(self):
+        file = self.folder / "progress"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def killed(broker):
@@ -52,12 +73,12 @@ def killed(broker):
     life.start("kafka", root)
 
 
-def lag(ref, topic):
+def lag(ref, consumer):
     """Records that are not committed; None while the broker is away."""
     try:
         stream = open_stream(ref)
         try:
-            return stream.lag(GROUP, topic)
+            return stream.lag(consumer.group, consumer.topic)
         finally:
             stream.close()
     except RetryableError:
@@ -102,7 +123,7 @@ def test_F30_F31_kills_of_consumer_and_broker_lose_nothing_and_double_nothing(br
         process.wait()
     producer.join()
     process = consumer.start()
-    wait_until(lambda: lag(ref, topic) == 0, timeout=180, every=1.0)
+    wait_until(lambda: lag(ref, consumer) == 0, timeout=180, every=1.0)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
     code, counts = consumer.verify()
@@ -124,9 +145,9 @@ def test_F34_a_dead_letter_topic_that_is_missing_stops_the_partition_until_it_is
     last = next(p for p in reversed(consumer.said()) if p.get("reason"))
     assert last["reason"] == "ReferenceMissing"
     assert "stands at offset 1" in last["message"]
-    assert stream.lag(GROUP, topic) == 3
+    assert stream.lag(consumer.group, topic) == 3
     topics.make(f"{topic}.dlq", 1)
-    wait_until(lambda: stream.lag(GROUP, topic) == 0, timeout=90, every=0.5)
+    wait_until(lambda: stream.lag(consumer.group, topic) == 0, timeout=90, every=0.5)
     stream.close()
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
