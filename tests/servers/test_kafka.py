@@ -31,6 +31,9 @@ class Named:
             one.timestamp, one.headers,
         )  # fmt: skip
 
+    def probe(self):
+        return self.inner.probe()
+
     def produce(self, topic, *rest):
         return self.inner.produce(self.prefix + topic, *rest)
 

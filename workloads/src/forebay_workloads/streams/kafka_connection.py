@@ -1,4 +1,4 @@
-"""One DataStore's Kafka: options, the administrator's calls (topics, offsets, groups), and errors in our words.
+"""One DataStore's Kafka: options, the administrator's calls (topics, offsets), and errors in our words.
 
 Used by kafka.py and its other parts. Connects at the first use; threads share it.
 """
@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -34,7 +33,10 @@ Place = tuple[str, int]
 
 CALL_SECONDS = 10.0  # for one answer
 PATIENCE = 20.0  # seconds in which a passing failure is tried again; then it is the stage's turn
+MEETING = 8.0  # the same for a broker that never answered us
+LOOK_SECONDS = 2.0  # for an answer that nobody waits for
 PAUSE = 0.2  # between two tries
+MADE_SECONDS = 2.0  # until all brokers know of a topic that was just made
 WATCH = 0.1  # between two looks for a refusal while an answer is awaited
 
 _T = TypeVar("_T")
@@ -69,6 +71,7 @@ class Connection:
         self._lock = threading.Lock()
         self._admin: AdminClient | None = None
         self.causes = kafka_errors.Causes()
+        self._met = False  # whether it ever answered
         self._closed = False
 
     def client(self, causes: kafka_errors.Causes, **more: Any) -> dict[str, Any]:
@@ -110,20 +113,24 @@ class Connection:
                 return RetryableError("CertificateInvalid", message)
         return told
 
-    def patiently(self, what: str, call: Callable[[], _T]) -> _T:
+    def patiently(
+        self, what: str, call: Callable[[], _T], causes: kafka_errors.Causes | None = None
+    ) -> _T:
         """The call's answer; what a moment's wait may cure is tried again, a refusal is not."""
-        end = time.monotonic() + PATIENCE
+        causes = causes or self.causes
+        end = time.monotonic() + (PATIENCE if self._met else MEETING)
         while True:
             try:
                 answer = call()
             except KafkaException as error:
                 self.admin.poll(0)
-                hopeless = not kafka_errors.passing(error) or self.causes.refusal() is not None
+                hopeless = not kafka_errors.passing(error) or causes.refusal() is not None
                 if hopeless or time.monotonic() + PAUSE > end:
-                    raise self.translated(error, what) from error
+                    raise self.translated(error, what, causes) from error
                 time.sleep(PAUSE)
             else:
-                self.causes.well()
+                causes.well()
+                self._met = True
                 return answer
 
     def _settled(self, asked: dict[Any, Future[Any]]) -> dict[Any, Future[Any]]:
@@ -137,12 +144,6 @@ class Connection:
                     raise KafkaException(refusal)
         return asked
 
-    # topics
-
-    def topic(self, name: str) -> Topic:
-        """The topic; ConfigError ReferenceMissing when there is none."""
-        return self.topics([name])[name]
-
     def cluster(self) -> Any:
         """What the broker says of its cluster: `cluster_id`, `nodes`."""
 
@@ -152,14 +153,32 @@ class Connection:
 
         return self.patiently("cannot be reached", ask)
 
+    # topics
+
+    def topic(self, name: str) -> Topic:
+        """The topic; ConfigError ReferenceMissing when there is none."""
+        return self.topics([name])[name]
+
     def topics(self, names: Sequence[str]) -> dict[str, Topic]:
         """The topics of these names; ConfigError ReferenceMissing names one that is not there."""
-        return self.patiently("cannot look at topics", lambda: self._described(names))
+        end = time.monotonic() + MADE_SECONDS
+        while True:
+            try:
+                return self.patiently("cannot look at topics", lambda: self._described(names))
+            except ConfigError as error:
+                if error.reason != "ReferenceMissing" or time.monotonic() > end:
+                    raise
+                time.sleep(PAUSE)
 
-    def _described(self, names: Sequence[str]) -> dict[str, Topic]:
-        asked = self.admin.describe_topics(
-            TopicCollection(list(names)), request_timeout=CALL_SECONDS
-        )
+    def look(self, names: Sequence[str]) -> dict[str, Topic] | None:
+        """The topics as they are now; None when the broker does not say at once."""
+        try:
+            return self._described(names, LOOK_SECONDS)
+        except KafkaException:
+            return None
+
+    def _described(self, names: Sequence[str], seconds: float = MEETING) -> dict[str, Topic]:
+        asked = self.admin.describe_topics(TopicCollection(list(names)), request_timeout=seconds)
         found = {}
         for name, answer in self._settled(asked).items():
             try:
@@ -206,49 +225,6 @@ class Connection:
             }
 
         return self.patiently("cannot read offsets", ask) if wanted else {}
-
-    # groups
-
-    def committed(self, group: str, topic: str | None = None) -> dict[Place, int]:
-        """The group's positions; partitions never committed are absent."""
-        return {
-            (at.topic, at.partition): at.offset
-            for at in self.patiently("cannot read the group's offsets", lambda: self._group(group))
-            if at.offset >= 0 and topic in (None, at.topic)
-        }
-
-    def _group(self, group: str) -> list[TopicPartition]:
-        asked = self.admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=CALL_SECONDS
-        )
-        try:
-            found: list[TopicPartition] = self._settled(asked)[group].result().topic_partitions
-        except KafkaException as error:
-            if kafka_errors.error_of(error).code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return []
-            raise
-        return found
-
-    def commit(self, group: str, positions: Mapping[Place, int]) -> None:
-        """Sets positions of a group that has no member; never backwards."""
-        done = self.committed(group)
-        fresh = {at: offset for at, offset in positions.items() if offset > done.get(at, -1)}
-        if not fresh:
-            return
-        ids = {name: one.id for name, one in self.topics(sorted({at[0] for at in fresh})).items()}
-        offsets = [
-            TopicPartition(topic, number, offset, ids[topic])
-            for (topic, number), offset in fresh.items()
-        ]
-        request = [ConsumerGroupTopicPartitions(group, offsets)]
-
-        def ask() -> None:
-            answers = self.admin.alter_consumer_group_offsets(request, request_timeout=CALL_SECONDS)
-            for at in self._settled(answers)[group].result().topic_partitions:
-                if at.error is not None:
-                    raise KafkaException(at.error)
-
-        self.patiently(f"cannot commit for group {group!r}", ask)
 
     def close(self) -> None:
         """No client is made any more; may be called twice."""

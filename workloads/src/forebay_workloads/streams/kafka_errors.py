@@ -56,6 +56,8 @@ PASSING = {
     KafkaError._WAIT_COORD,  # noqa: SLF001
     KafkaError._TIMED_OUT_QUEUE,  # noqa: SLF001
     KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
+    KafkaError.CONCURRENT_TRANSACTIONS,
 }
 """What a moment's wait may cure: a new leader, a coordinator that moves, a broker that starts."""
 

@@ -26,7 +26,7 @@ from forebay_workloads.streams.kafka_connection import CALL_SECONDS, Connection,
 from forebay_workloads.streams.kafka_fair import Message, Waiting
 
 JOIN_SECONDS = 25.0  # until the group has let us in and each partition has said what it has
-SILENCE = 25.0  # seconds of lost connections after which the stage ends; the client tries again until then
+SILENCE = 20.0  # seconds of lost connections after which the stage ends; the client tries again until then
 LOOK_SECONDS = 10.0  # between two looks whether the topics are still the same
 FETCHED = 2_000  # records that wait here; the client's own queue holds more
 FETCHED_BYTES = 16 << 20
@@ -100,23 +100,28 @@ class Member:
                 self._check_silence()
 
     def _subscribe(self, topics: Sequence[str]) -> None:
-        """Joins with these topics; looks from time to time whether they are still the ones they were."""
-        now = time.monotonic()
-        same = set(topics) == self._topics.keys()
-        if same and now - self._looked < LOOK_SECONDS:
+        """Joins with these topics, or stays."""
+        if set(topics) == self._topics.keys():
+            self._look()
             return
         found = self._connection.topics(sorted(set(topics)))
-        for name, topic in found.items():
-            self._same(self._topics.get(name, topic), topic)
-        self._looked = now
-        if same:
-            self._topics = found
-            return
+        self._looked = time.monotonic()
         self._topics, self._joined = found, False
         with self._connection.speak(f"cannot join group {self.group!r}"):
             self._consumer.subscribe(
                 sorted(found), on_assign=self._assigned, on_revoke=self._taken, on_lost=self._lost
             )
+
+    def _look(self) -> None:
+        """A topic may be deleted and made again while we read: its partitions go on, with other records."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        found = self._connection.look(sorted(self._topics))
+        for name, topic in (found or {}).items():
+            self._same(self._topics[name], topic)
+        self._topics = found or self._topics
 
     def _same(self, before: Topic, now: Topic) -> None:
         if before.id != now.id or before.partitions > now.partitions:
@@ -252,6 +257,7 @@ class Member:
         found = self._connection.patiently(
             "cannot read the group's offsets",
             lambda: self._consumer.committed(partitions, timeout=CALL_SECONDS),
+            self._causes,
         )
         return {(at.topic, at.partition): at for at in found if at.offset >= 0}
 
@@ -312,7 +318,9 @@ class Member:
             fresh = self.fresh(positions)
             for _ in range(GENERATIONS):
                 what = f"cannot commit for group {self.group!r}"
-                if not fresh or self._connection.patiently(what, lambda: self._commit(fresh)):
+                if not fresh or self._connection.patiently(
+                    what, lambda: self._commit(fresh), self._causes
+                ):
                     self._done |= fresh
                     return
                 time.sleep(SLICE)

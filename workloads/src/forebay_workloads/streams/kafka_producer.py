@@ -5,6 +5,7 @@ Used by kafka.py. Everything here waits for the brokers' acknowledgement; what t
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import uuid
@@ -185,11 +186,13 @@ class Sender:
                 return
 
     def _abort(self, producer: Producer) -> None:
-        """A producer that cannot even abort is left to the broker, which aborts for it."""
-        try:
+        """Aborts, and leaves the producer: its next records could be thrown out with the aborted ones.
+
+        One that cannot even abort is left to the broker, which does it for it.
+        """
+        with contextlib.suppress(KafkaException):
             producer.abort_transaction(TRANSACTION_SECONDS)
-        except KafkaException:
-            self._drop()
+        self._drop()
 
     def _told(self, error: KafkaException, what: str) -> Exception:
         inner = kafka_errors.error_of(error)
