@@ -9,7 +9,7 @@ import pytest
 
 from forebay_workloads import ingest as package
 from forebay_workloads.errors import DataError, RetryableError
-from forebay_workloads.ingest import held
+from forebay_workloads.ingest import circuit, held
 from forebay_workloads.ingest import loop as looping
 from forebay_workloads.stores.base import RowError, WriteReport
 from forebay_workloads.streams import open_stream
@@ -187,6 +187,36 @@ def test_without_a_place_for_letters_the_partition_stands_and_a_batch_fails(tmp_
             package.run(stage)
         assert caught.value.reason == "Unreadable"
         assert stage.stream("bus").lag("default.payments", "tx") == 2
+
+
+def test_F35_where_everything_is_refused_few_are_tried_until_one_fits(tmp_path, monkeypatch):
+    monkeypatch.setattr(circuit, "THRESHOLD", 300)
+    monkeypatch.setattr(circuit, "TRIED", 10)
+    monkeypatch.setattr(circuit, "PAUSE", 0.05)
+    asked = []
+
+    class Watched(Wrapped):
+        def consume(self, topics, group, most, wait):
+            asked.append(most)
+            return self.inner.consume(topics, group, most, wait)
+
+    box = Boxes(None)
+    with ingest(tmp_path, mode="stream") as stage:
+        produce(stage, *[b"rubbish"] * 460, key=b"k")
+        made, thread = start(
+            stage, place=box, stream=lambda: Watched(open_stream(stage.ref("bus")))
+        )
+        until(lambda: made.meter.problem is not None and len(box.got) == 460)
+        assert made.meter.problem.reason == "SchemaMismatch"
+        assert "all refused" in made.meter.problem.message
+        assert asked[-1] == 10
+        produce(stage, *({"id": i} for i in range(200)), key=b"k")
+        until(lambda: made.meter.written == 200)
+        until(lambda: made.meter.problem is None)
+        assert asked[-1] > 10
+        stage.stopping.set()
+        thread.join()
+        assert len(box.got) == 460
 
 
 class Death(BaseException):

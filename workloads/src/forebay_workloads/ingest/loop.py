@@ -12,7 +12,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from forebay_workloads.errors import DataError, RetryableError, StageError
+from forebay_workloads.ingest import circuit
 from forebay_workloads.ingest.backoff import Backoff
+from forebay_workloads.ingest.circuit import Circuit
 from forebay_workloads.ingest.feed import Feed
 from forebay_workloads.ingest.held import Held, Place
 from forebay_workloads.ingest.letters import Letters, Refused
@@ -57,6 +59,7 @@ class Loop:
         self._looked = -LOOK_SECONDS
         self._said: dict[str, float] = {}
         self._empty = 0  # polls in a row
+        self._circuit = Circuit()
         self.meter = Meter(stage.doc.stage, time.monotonic, time.time)
 
     def run(self) -> Meter:
@@ -89,7 +92,7 @@ class Loop:
         """One poll and all that follows from it; true at the end of the topic."""
         self._go_on()
         stream = self._consumer()
-        most = self._room.records(self._pace.batch_rows(self._room.most))
+        most = min(self._patience(), self._room.records(self._pace.batch_rows(self._room.most)))
         polled = stream.consume([self._feed.topic], self._feed.group, most, POLL_SECONDS)
         self._room.saw(polled.records)
         if polled.records:
@@ -98,6 +101,15 @@ class Loop:
         self._report()
         self._empty = 0 if polled.records else self._empty + 1
         return self._to_the_end and self._empty > (0 if self.meter.lag == 0 else EMPTY_POLLS)
+
+    def _patience(self) -> int:
+        """Waits where everything is refused; most records of the next poll."""
+        problem = None if self._to_the_end else self._circuit.open
+        if problem is None:
+            return self._room.most
+        self._say(problem)
+        self._stage.stopping.wait(circuit.PAUSE)
+        return circuit.TRIED
 
     def _consumer(self) -> Stream:
         if self._stream is None:
@@ -134,6 +146,10 @@ class Loop:
         done = {place: offset for place, offset in positions.items() if place not in stopped}
         stream.commit(self._feed.group, done)
         self._book(records, taken, stopped, time.monotonic() - started)
+        was = self._circuit.open
+        self._circuit.saw(taken.written, taken.refused)
+        if was is not None and self._circuit.open is None:
+            self._say(None)
         self._pace.took(len(records))
 
     def _book(
