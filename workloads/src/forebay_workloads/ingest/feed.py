@@ -15,6 +15,7 @@ from forebay_workloads.errors import ConfigError
 from forebay_workloads.ingest.drift import EVOLVE, Policy
 from forebay_workloads.stage import Stage
 from forebay_workloads.stores.base import Store
+from forebay_workloads.streams.registry import SchemaRegistry
 
 PLACE = ("_partition", "_offset")  # the key of rows that were given none: where the record lies
 VALUE_BYTES = 512 << 10  # of one record, unless delivery.maxRecordBytes says otherwise
@@ -68,7 +69,7 @@ class Feed:
             source=source,
             topic=origin["topic"],
             group=origin.get("group") or f"{stage.doc.run.namespace}.{stage.doc.run.pipeline}",
-            codec=codec(origin.get("format") or "json"),
+            codec=codec(origin.get("format") or "json", SchemaRegistry.of(stage.ref(source))),
             target_name=name,
             target=target,
             table=aim["table"],
