@@ -5,7 +5,7 @@ STATE ?= .forebay
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cluster cluster-down cluster-demo images e2e servers servers-down conformance test verify fix generate chart lock bench-recommendation bench-ingest soak nightly clean
+.PHONY: help setup demo cluster cluster-down cluster-demo images e2e servers servers-down conformance test-servers test verify fix generate chart lock bench-recommendation bench-ingest soak nightly clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 26
@@ -43,6 +43,9 @@ servers-down: setup ## ends them and removes their data
 conformance: setup ## STORE=kafka: what every adapter must do, tried on that server
 	@bash scripts/conformance.sh "$(STORE)"
 
+test-servers: servers ## every test that needs stores and brokers, on those of `make servers` or yours
+	pytest -q -m "servers and not nightly" tests/servers tests/contract
+
 test: setup ## every test that needs no cluster, with coverage of the pure parts
 	@bash scripts/test.sh
 
@@ -71,8 +74,8 @@ bench-recommendation: setup ## RMSE on MovieLens-100k, three seeds, and its time
 bench-ingest: setup ## good records per second of an ingest, with and without poison
 	python benchmarks/ingest/run.py
 
-soak: setup ## 200 kills of an ingest at random moments; KILLS=30 for fewer
-	FOREBAY_TEST_CYCLES=$(or $(KILLS),200) pytest -q -s tests/functional/test_ingest_kill.py
+soak: setup ## 200 kills of consumers, brokers and stores at random moments; KILLS=30 for fewer
+	FOREBAY_TEST_CYCLES=$(or $(KILLS),200) pytest -q -s tests/functional/test_ingest_kill.py tests/servers/test_ingest_kill.py
 
 nightly: setup ## what is too long for every change
 	pytest -q -m nightly tests
