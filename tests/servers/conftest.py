@@ -93,6 +93,21 @@ def dynamodb(prefixes) -> StoreRef:
 
 
 @pytest.fixture(scope="module")
+def hbases(secrets: Path) -> Iterator:
+    """HBase as its administrator sees it: `.new()`, `.client`, `.server`."""
+    from .kit.hbase import Prefixes
+
+    with Prefixes(server("hbase"), secrets) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def hbase(hbases) -> StoreRef:
+    """A DataStore on a fresh prefix of tables."""
+    return hbases.new()
+
+
+@pytest.fixture(scope="module")
 def topics(secrets: Path) -> Iterator:
     """Kafka as its administrator sees it: `.make(name, partitions)`, `.admin`, `.server`."""
     from .kit.kafka import Topics

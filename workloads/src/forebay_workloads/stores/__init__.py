@@ -17,6 +17,7 @@ ADAPTERS = {
     "dynamodb": ("forebay_workloads.stores.dynamodb", "DynamoStore"),
     "embedded": ("forebay_workloads.stores.embedded", "EmbeddedStore"),
     "files": ("forebay_workloads.stores.files", "FilesStore"),
+    "hbase": ("forebay_workloads.stores.hbase", "HBaseStore"),
     "mongodb": ("forebay_workloads.stores.mongodb", "MongoStore"),
 }
 

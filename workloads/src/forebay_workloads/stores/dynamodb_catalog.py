@@ -7,7 +7,6 @@ own table; those of any other one are inferred from some of its items. Nothing i
 from __future__ import annotations
 
 import threading
-import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,14 +24,12 @@ from forebay_workloads.stores.dynamodb_names import checked_columns, checked_tab
 from forebay_workloads.stores.dynamodb_own import NAME, Own, create, describe
 from forebay_workloads.stores.dynamodb_rows import key_types
 from forebay_workloads.stores.dynamodb_values import Item
+from forebay_workloads.stores.known import Known
 
 NOTE = "table"
 SAMPLE = 1_000  # items of a table of somebody else
 SHOWN = 20  # names in a message
 ATTEMPTS = 20  # of a change that others make at the same time
-KNOWN_SECONDS = (
-    10.0  # for so long another process's change may go unseen by reads and writes of rows
-)
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Catalog:
     def __init__(self, connection: Connection, own: Own) -> None:
         self._connection = connection
         self._own = own
-        self._known: dict[str, tuple[float, TableInfo]] = {}
+        self._known: Known[TableInfo] = Known()
         self._lock = threading.Lock()
 
     def info(self, table: str, *, quick: bool = False) -> TableInfo:
@@ -73,19 +70,15 @@ class Catalog:
                 f"{self._connection.where}: no table {self._target(table)!r} (tables: {known})"
             )
             raise ConfigError("ReferenceMissing", message)
-        self._known[table] = (time.monotonic(), found)
-        return found
+        return self._known.keep(table, found)
 
     def remembered(self, table: str, *, quick: bool = False) -> TableInfo:
         """The table as it was some seconds ago: descriptions are not to be asked for with each row."""
-        found = self._known.get(table)
-        if found is None or time.monotonic() - found[0] > KNOWN_SECONDS:
-            return self.info(table, quick=quick)
-        return found[1]
+        return self._known.find(table) or self.info(table, quick=quick)
 
     def forget(self, table: str) -> None:
         """The table may have changed."""
-        self._known.pop(table, None)
+        self._known.forget(table)
 
     def _target(self, table: str) -> str:
         return checked_table(self._connection.prefix, table)
@@ -145,7 +138,7 @@ class Catalog:
                 found = self.info(table)
         wished = schema if found.own else checks.fitting(schema, found.schema)
         checks.same_table(table, wished, key, found.schema, found.key)
-        self._known[table] = (time.monotonic(), found)
+        self._known.keep(table, found)
 
     def _create(self, table: str, target: str, schema: pa.Schema, key: Sequence[str]) -> None:
         """The note first: items without one would be taken for somebody else's."""

@@ -5,7 +5,6 @@ Used by `mongodb.py`. What is known of a table is kept for some seconds, as a lo
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,14 +15,13 @@ from pymongo.errors import PyMongoError
 from forebay_workloads.errors import RetryableError
 from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import Row
+from forebay_workloads.stores.known import Known
 from forebay_workloads.stores.mongodb_catalog import Catalog, TableInfo
 from forebay_workloads.stores.mongodb_connection import Connection, Document
 from forebay_workloads.stores.mongodb_errors import late
 from forebay_workloads.stores.mongodb_rows import key_values, query_of_all
 from forebay_workloads.stores.mongodb_scan import projection
 from forebay_workloads.stores.mongodb_types import batch_of
-
-KNOWN_SECONDS = 10.0  # for so long another process's new column may go unseen
 
 
 class Gets:
@@ -32,11 +30,11 @@ class Gets:
     def __init__(self, connection: Connection, catalog: Catalog) -> None:
         self._connection = connection
         self._catalog = catalog
-        self._known: dict[str, tuple[float, TableInfo]] = {}
+        self._known: Known[TableInfo] = Known()
 
     def forget(self, table: str) -> None:
         """The table's columns may have changed."""
-        self._known.pop(table, None)
+        self._known.forget(table)
 
     def get(
         self, table: str, keys: Sequence[Row], columns: Sequence[str] | None, timeout: float
@@ -55,10 +53,7 @@ class Gets:
             raise
 
     def _info(self, table: str, keys: Sequence[Row]) -> TableInfo:
-        found = self._known.get(table)
-        if found is None or time.monotonic() - found[0] > KNOWN_SECONDS:
-            found = self._known[table] = (time.monotonic(), self._catalog.info(table))
-        info = found[1]
+        info = self._known.find(table) or self._known.keep(table, self._catalog.info(table))
         return info if info.own or not keys else info.keyed(list(keys[0]))
 
     def _get(
