@@ -92,7 +92,10 @@ def _java(programs: Path, folder: StateFolder) -> list[str]:
 
 
 def _cluster_id() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """One that does not look like an option of the command that it is given to."""
+    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()).startswith("-"):
+        pass
+    return made.rstrip("=")
 
 
 def client_settings(server: Server) -> dict[str, str | int | float | bool]:
