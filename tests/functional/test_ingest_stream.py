@@ -68,6 +68,8 @@ def test_F31_a_stream_runs_in_the_background_survives_a_kill_and_pauses(project)
     assert ingesting(project)[1]["deadLettered"] == 1
     assert '"Unreadable"' in project.forebay("dlq", "ls", "payments", "-o", "json").stdout
 
+    assert "ingest topic tx" in project.forebay("logs", "payments").stdout
+
     (before,) = project.stage_pids()
     os.kill(before, signal.SIGKILL)
     bus.produce(*({"id": number} for number in range(250, 600)))

@@ -18,7 +18,7 @@ from forebay.errors import Unavailable
 from forebay.kube.embedded import EmbeddedKube
 from forebay.kube.port import POD, RUN, SECRET, Ref
 from forebay.manifests.labels import OWNER_UID, STAGE_NAME, owner_labels
-from forebay.reconcile.progress import ProgressBoard
+from forebay.reconcile.progress import ProgressBoard, board_name
 from forebay_workloads import contract, push
 from forebay_workloads.contract import Progress
 from tests.component.reconcile.cluster import SPEC
@@ -120,6 +120,23 @@ async def test_a_stages_pod_tells_of_its_own_run(world):
     assert await world.post() == 204
     assert world.board.get("shop", "movies-1") == TRAIN
     assert world.answers == [204]
+
+
+async def test_the_pod_of_a_stream_tells_of_its_own_pipeline(world):
+    pipeline = await world.kube.apply(
+        {
+            "apiVersion": "forebay.dev/v1alpha1",
+            "kind": "NoSQLPipeline",
+            "metadata": {"name": "movies-1", "namespace": "shop"},
+            "spec": SPEC,
+        }
+    )
+    pod = await world.pod("movies-1-ingest-x", pipeline, stage="stream")
+    world.judge.issue("stream", pod)
+    said = Progress("stream", rows=5, reason="StoreUnreachable", message="no route")
+    assert await world.post("stream", said.to_json()) == 204
+    assert world.board.get("shop", board_name("NoSQLPipeline", "movies-1")) == said
+    assert world.board.get("shop", "movies-1") is None, "a run may have the same name"
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "x" * 5000])

@@ -8,14 +8,17 @@ import typer
 from forebay.cli import complete, kinds, runs, session
 from forebay.cli.failure import UserError
 from forebay.cli.options import DEFAULT_STATE, Namespace, RunName, State
-from forebay.kube.port import RUN, Kube, Obj, Ref
+from forebay.kube.port import PIPELINE, RUN, Kube, Obj, Ref
+from forebay.manifests.ingest_deployment import is_stream
+from forebay.plan.streaming import makes_runs
 
 EXAMPLES = """\b
 Examples:
   forebay logs movies                        # the newest run of a pipeline
   forebay logs movies-1f2e3d4c --stage train --tail 20
   forebay logs movies -f                     # until the run ends
-  forebay logs md/movies                     # a served model"""
+  forebay logs md/movies                     # a served model
+  forebay logs nsp/fraud -f                  # the stream that a pipeline ingests"""
 
 Stage = Annotated[
     str | None, typer.Option("--stage", help="Only this stage.", autocompletion=complete.stages)
@@ -34,7 +37,7 @@ def logs(
     state: State = DEFAULT_STATE,
     namespace: Namespace = None,
 ) -> None:
-    """Prints the logs of a run."""
+    """Prints the logs of a run, or of an ingest that never ends."""
 
     async def work(kube: Kube) -> None:
         owner = await _owner(kube, run, namespace)
@@ -51,7 +54,9 @@ def logs(
 async def _owner(kube: Kube, name: str, namespace: str | None) -> Obj:
     word, chosen = kinds.split(name, None)
     if chosen is None:
-        return await runs.find_run(kube, name, namespace)
+        streams = [p for p in await kube.list(PIPELINE, namespace) if is_stream(p)]
+        named = [p for p in streams if p["metadata"]["name"] == name and not makes_runs(p)]
+        return named[0] if len(named) == 1 else await runs.find_run(kube, name, namespace)
     return await session.find(kube, kinds.resolve_one(word), chosen, namespace)
 
 
