@@ -22,7 +22,8 @@ from forebay_workloads.stores.base import (
     Split,
     WriteReport,
 )
-from forebay_workloads.stores.mongodb_blob import Blobs
+from forebay_workloads.stores.chunks import ChunkedBlobs
+from forebay_workloads.stores.mongodb_blob import MongoShelf
 from forebay_workloads.stores.mongodb_catalog import Catalog
 from forebay_workloads.stores.mongodb_connection import Connection
 from forebay_workloads.stores.mongodb_get import Gets
@@ -47,7 +48,7 @@ class MongoStore:
         self._scans = Scans(self._connection, self._catalog)
         self._writes = Writes(self._connection, self._catalog)
         self._gets = Gets(self._connection, self._catalog)
-        self._blobs = Blobs(self._connection)
+        self._blobs = ChunkedBlobs(MongoShelf(self._connection))
 
     def probe(self) -> Probe:
         """Logs in and asks for the collections; RetryableError StoreUnreachable, ConfigError StoreAuthFailed."""
