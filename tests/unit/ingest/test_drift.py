@@ -6,7 +6,7 @@ import json
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay_workloads.codecs.json_records import JsonRecords
@@ -149,6 +149,7 @@ RECORD = (
 CHOICE = st.sampled_from(["Ignore", "DeadLetter"])
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(RECORD, max_size=12),
     st.builds(Policy, st.sampled_from(["Ignore", "Evolve", "DeadLetter"]), CHOICE, CHOICE, CHOICE),

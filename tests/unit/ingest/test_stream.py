@@ -100,6 +100,41 @@ def test_rows_without_a_key_are_named_by_the_place_of_their_record(tmp_path):
         assert [(row["_offset"], row["v"]) for row in rows(stage)] == [(0, 1), (2, 1)]
 
 
+def test_fields_of_rows_without_a_key_become_columns_too(tmp_path):
+    with ingest(tmp_path, key=()) as stage:
+        produce(stage, {"v": 1}, key=b"k")
+        package.run(stage)
+        produce(stage, {"v": 2, "w": 3}, key=b"k")
+        package.run(stage)
+        assert [(row["v"], row["w"]) for row in rows(stage)] == [(1, None), (2, 3)]
+
+
+ODD = {"names that differ by case": {"id": 9, "V": 1}, "no name": {"id": 9, "": 1},
+       "many": {"id": 9} | {f"f{i}": i for i in range(3000)}, "ours": {"id": 9, "_forebay_row": 1}}  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_fields_that_the_store_cannot_hold_stop_nothing(tmp_path, odd):
+    with ingest(tmp_path) as stage:
+        produce(stage, {"id": 1, "v": 1}, key=b"k")
+        package.run(stage)
+        produce(stage, {"id": 2, "v": 2}, odd, key=b"k")
+        result = package.run(stage)
+        produce(stage, {"id": 3, "v": 3, "new": 1}, key=b"k")
+        package.run(stage)
+        found = {row["id"] for row in rows(stage)}
+        assert {1, 2, 3} <= found
+        assert result.rows["failed"] == (0 if 9 in found else 1)
+
+
+def test_a_first_batch_with_odd_names_makes_a_table_of_the_others(tmp_path):
+    with ingest(tmp_path) as stage:
+        produce(stage, {"id": 1, "v": 1}, {"id": 2, "V": 2, "": 3})
+        package.run(stage)
+        assert {row["id"] for row in rows(stage)} == {1, 2}
+        assert stage.store("local").schema("tx").names == ["id", "v"]
+
+
 def test_a_topic_of_poison_alone_makes_no_table(tmp_path):
     with ingest(tmp_path) as stage:
         produce(stage, *[b"rubbish"] * 10)

@@ -118,6 +118,22 @@ def test_F47_a_table_that_changed_its_types_is_looked_at_again(tmp_path):
         assert loop(stage, target=Changing).run().written == 1
 
 
+def test_a_record_that_breaks_the_adapter_has_a_letter_and_the_others_are_kept(tmp_path):
+    class Brittle(Wrapped):
+        def write(self, table, batch, key):
+            if 77 in batch.column("id").to_pylist():
+                raise ZeroDivisionError("a mistake of the adapter")
+            return self.inner.write(table, batch, key)
+
+    with ingest(tmp_path) as stage:
+        produce(stage, *({"id": i} for i in range(300)))
+        meter = loop(stage, target=Brittle).run()
+        assert (meter.written, meter.dead) == (299, 1)
+        ((value, headers),) = letters(stage)
+        assert value == b'{"id": 77}'
+        assert headers["forebay.message"] == "ZeroDivisionError: a mistake of the adapter"
+
+
 class Boxes:
     """A place for letters that refuses while it is shut."""
 

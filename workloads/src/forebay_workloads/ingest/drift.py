@@ -94,19 +94,33 @@ class Settled:
         return len(self.batch.schema) > len(table)
 
 
-def table_schema(codec: Codec, values: Values) -> pa.Schema | None:
-    """The columns of a table that is made for these records; a field that was never set tells no type.
+def table_schema(codec: Codec, values: Values, taken: Sequence[str] = ()) -> pa.Schema | None:
+    """The columns that a table gets for these records; a field that was never set tells no type.
 
-    None when not one of them can be read.
+    A name that differs from another, or from one that is `taken`, by case only becomes no column: not every store
+    can tell them apart. None when not one of the records can be read.
     """
     decoded = codec.decode(values, None)
     if not decoded.kept:
         return None
     fields = zip(decoded.batch.schema, decoded.batch.columns, strict=True)
     wished = [one for one, held in fields if held.null_count < len(held)]
+    wished = _told_apart(wished, taken)
     texts = {one.name for one in wished if pa.types.is_string(one.type)}
     usual = _usual(codec, [values[place] for place in decoded.kept[:SAMPLE]], texts)
     return pa.schema([pa.field(one.name, usual.get(one.name, one.type)) for one in wished])
+
+
+def _told_apart(fields: Sequence[pa.Field], taken: Sequence[str]) -> list[pa.Field]:
+    """Those whose names every store can hold beside each other."""
+    lower = {name.lower() for name in taken}
+    kept = []
+    for one in fields:
+        name = one.name.lower()
+        if one.name in taken or (one.name and name not in lower and one.name.isprintable()):
+            kept.append(one)
+            lower.add(name)
+    return kept
 
 
 def _usual(codec: Codec, values: Values, names: set[str]) -> dict[str, pa.DataType]:
@@ -156,7 +170,7 @@ def _strict(columns: pa.Schema, key: Sequence[str], policy: Policy) -> pa.Schema
 def _widened(codec: Codec, values: Values, table: pa.Schema, decoded: Decoded) -> pa.Schema:
     """The table's columns and those of the unknown fields, typed by the records that have them."""
     places = sorted({place for found in decoded.unknown.values() for place in found})
-    seen = table_schema(codec, [values[place] for place in places]) or ()
+    seen = table_schema(codec, [values[place] for place in places], table.names) or ()
     return pa.schema([*table, *(one for one in seen if one.name in decoded.unknown)])
 
 

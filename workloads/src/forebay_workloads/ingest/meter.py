@@ -35,7 +35,8 @@ class Meter:
         self.written += written
         self.batches += 1
         self.batch_seconds = seconds
-        self.last_commit = self._now()
+        if read:
+            self.last_commit = self._now()
         self._steps.append((self._clock(), self.read))
 
     def rate(self) -> float:

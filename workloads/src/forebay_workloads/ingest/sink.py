@@ -7,13 +7,21 @@ decides that a store is down for good: nothing is committed meanwhile, so nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from forebay_workloads.errors import ConfigError, StageError
+from forebay_workloads.errors import ConfigError, DataError, StageError, cut
 from forebay_workloads.ingest.backoff import Backoff
-from forebay_workloads.ingest.drift import IGNORE, MISMATCH, Drift, settle, table_schema
+from forebay_workloads.ingest.drift import (
+    DEAD_LETTER,
+    IGNORE,
+    MISMATCH,
+    UNREADABLE,
+    Drift,
+    settle,
+    table_schema,
+)
 from forebay_workloads.ingest.feed import PLACE, Feed
 from forebay_workloads.ingest.letters import Refused
 from forebay_workloads.recipes.base import Preempted
@@ -36,6 +44,13 @@ class Taken:
     tombstones: int
     drift: Drift
 
+    def plus(self, other: Taken) -> Taken:
+        """Of both."""
+        self.drift.add(other.drift)
+        refused = [*self.refused, *other.refused]
+        written, tombstones = self.written + other.written, self.tombstones + other.tombstones
+        return Taken(written, refused, tombstones, self.drift)
+
 
 class Sink:
     """The table of a feed."""
@@ -53,7 +68,7 @@ class Sink:
         backoff = Backoff(self._wait)
         while True:
             try:
-                taken = self._once(records)
+                taken = self._whatever(records)
             except StageError as error:
                 self._table = None  # it may have changed: the next try fits the records anew
                 self._say(error)
@@ -63,6 +78,22 @@ class Sink:
                 if backoff.failures:
                     self._say(None)
                 return taken
+
+    def _whatever(self, records: Sequence[Record]) -> Taken:
+        """A record that makes codec or adapter fail as nobody thought of is found and refused.
+
+        Else it would end the process, again and again.
+        """
+        try:
+            return self._once(records)
+        except (StageError, Preempted, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            if len(records) == 1:
+                text = f"{type(error).__name__}: {cut(error)}"
+                return Taken(0, [Refused(records[0], UNREADABLE, text)], 0, Drift())
+        half = len(records) // 2
+        return self._whatever(records[:half]).plus(self._whatever(records[half:]))
 
     def _once(self, records: Sequence[Record]) -> Taken:
         feed = self._feed
@@ -75,8 +106,8 @@ class Sink:
         refused += [Refused(small[r.place], r.reason, r.message) for r in settled.refused]
         rows = [small[place] for place in settled.places]
         if rows:
-            if settled.wider(table):
-                self._widen(settled.batch)
+            if settled.wider(table) and not self._widened(settled.batch, rows):
+                return self._once_as_it_is(records)
             refused += self._write(settled.batch, rows)
         passed_over = settled.tombstones if feed.policy.tombstone == IGNORE else 0
         refused.sort(key=lambda one: (one.place, one.record.offset))
@@ -116,11 +147,30 @@ class Sink:
         self._feed.target.ensure_table(self._feed.table, columns, self._feed.key)
         return self._feed.target.schema(self._feed.table)
 
-    def _widen(self, batch: pa.RecordBatch) -> None:
-        """New fields become columns by a merge; the write that follows replaces rows as every write does."""
+    def _widened(self, batch: pa.RecordBatch, rows: Sequence[Record]) -> bool:
+        """New fields become columns by a merge; the write that follows replaces rows as every write does.
+
+        False when the store cannot hold such a field, whatever it is: a name, or one too many.
+        """
         feed = self._feed
-        feed.target.write(feed.table, batch, feed.key, merge=True)
-        self._table = None
+        try:
+            feed.target.write(feed.table, self._placed(batch, rows), feed.key, merge=True)
+        except (ConfigError, DataError) as error:
+            if error.reason != MISMATCH:
+                raise
+            return False
+        finally:
+            self._table = None
+        return True
+
+    def _once_as_it_is(self, records: Sequence[Record]) -> Taken:
+        """With the table's present columns; records with other fields are refused."""
+        wished = self._feed
+        self._feed = replace(wished, policy=replace(wished.policy, new_field=DEAD_LETTER))
+        try:
+            return self._once(records)
+        finally:
+            self._feed = wished
 
     def _write(self, batch: pa.RecordBatch, rows: Sequence[Record]) -> list[Refused]:
         """Writes rows; those refused for a passing cause again, `attempts` times in all."""
