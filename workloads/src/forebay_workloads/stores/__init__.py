@@ -18,6 +18,7 @@ ADAPTERS = {
     "embedded": ("forebay_workloads.stores.embedded", "EmbeddedStore"),
     "files": ("forebay_workloads.stores.files", "FilesStore"),
     "hbase": ("forebay_workloads.stores.hbase", "HBaseStore"),
+    "kafka": ("forebay_workloads.stores.kafka", "KafkaStore"),
     "mongodb": ("forebay_workloads.stores.mongodb", "MongoStore"),
 }
 

@@ -40,7 +40,8 @@ MADE_SECONDS = 2.0  # until all brokers know of a topic that was just made
 WATCH = 0.1  # between two looks for a refusal while an answer is awaited
 
 _T = TypeVar("_T")
-_SPEC: Any = vars(kafka_admin)["OffsetSpec"]  # its stubs forget it
+_SPEC: Any = vars(kafka_admin)["OffsetSpec"]  # its stubs forget these two
+_RESOURCE: Any = vars(kafka_admin)["ConfigResource"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,13 @@ class Connection:
         """Options of a new client that tells `causes` of failed connections. It writes no log of its own."""
         if self._closed:
             raise ConfigError("StoreUnreachable", f"{self.where}: the stream is closed")
-        return {**self.options, "log_level": 2, "error_cb": causes, **more}
+        return {
+            **self.options,
+            "log_level": 2,
+            "error_cb": causes,
+            "reconnect.backoff.max.ms": 2_000,  # a broker that comes back is met soon
+            **more,
+        }
 
     @property
     def admin(self) -> AdminClient:
@@ -199,6 +206,16 @@ class Connection:
         others = [one for one in known if not one.startswith("__")]
         more = f" (there are: {', '.join(others[:20])})" if others else ""
         return ConfigError("ReferenceMissing", f"{self.where}: there is no topic {name!r}{more}")
+
+    def compacted(self, topic: str) -> bool:
+        """Whether the broker drops records for a newer one of their key; true when it does not tell us."""
+        resource = _RESOURCE(_RESOURCE.Type.TOPIC, topic)
+        try:
+            asked = self.admin.describe_configs([resource], request_timeout=CALL_SECONDS)
+            found = self._settled(asked)[resource].result()
+        except KafkaException:
+            return True
+        return "compact" in found["cleanup.policy"].value
 
     # offsets
 
