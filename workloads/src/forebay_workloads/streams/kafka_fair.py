@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from forebay_workloads.streams.base import Record
+from forebay_workloads.streams.base import NO_HEADERS, Record
 
 Place = tuple[str, int]
 Message = Any
@@ -18,7 +18,8 @@ Message = Any
 
 def record(message: Message) -> Record:
     """The record as the contract has it; of several headers with one name the last."""
-    headers = {name: value or b"" for name, value in message.headers() or ()}
+    found = message.headers()
+    headers = {name: value or b"" for name, value in found} if found else NO_HEADERS
     return Record(
         message.topic(),
         message.partition(),
