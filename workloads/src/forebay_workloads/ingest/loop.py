@@ -30,6 +30,7 @@ POLL_SECONDS = 0.5  # a poll's longest wait, so that a wish to stop is heard
 EMPTY_POLLS = (
     30  # after which a topic is at its end whatever its lag: marks of transactions are no records
 )
+TRIES = 8  # of a batch at a store or broker that is away: about 20 seconds
 LOOK_SECONDS = 2.0  # between two questions for the lag
 QUIET_SECONDS = 60.0  # between two lines of the log about one trouble
 
@@ -53,7 +54,7 @@ class Loop:
         )
         self._stream: Stream | None = None
         self._held = Held(letters, time.monotonic)
-        self._sink = Sink(feed, stage.stopping.wait, self._say)
+        self._sink = Sink(feed, stage.stopping.wait, self._say, TRIES if to_the_end else None)
         self._pace = Pace(feed.rows_per_second)
         self._room = Room()
         self._looked = -LOOK_SECONDS
@@ -71,6 +72,8 @@ class Loop:
                     ended = self._turn()
                 except RetryableError as error:  # the broker's: the sink waits for its store itself
                     self._say(error)
+                    if self._to_the_end and (self._sink.gave_up or backoff.failures >= TRIES):
+                        raise  # a Job has retries and pauses of its own
                     self._reopen()
                     backoff.pause()
                     continue

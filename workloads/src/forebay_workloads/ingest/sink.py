@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from forebay_workloads.errors import ConfigError, DataError, StageError, cut
+from forebay_workloads.errors import ConfigError, DataError, RetryableError, StageError, cut
 from forebay_workloads.ingest.backoff import Backoff
 from forebay_workloads.ingest.drift import (
     DEAD_LETTER,
@@ -56,15 +56,24 @@ class Sink:
     """The table of a feed."""
 
     def __init__(
-        self, feed: Feed, wait: Callable[[float], bool], say: Callable[[StageError | None], None]
+        self,
+        feed: Feed,
+        wait: Callable[[float], bool],
+        say: Callable[[StageError | None], None],
+        tries: int | None = None,
     ) -> None:
         self._feed = feed
         self._wait = wait
         self._say = say  # told of each failure, and with None that it is over
+        self._tries = tries  # at a batch, before its error is raised; None: for ever
+        self.gave_up = False
         self._table: pa.Schema | None = None
 
     def take(self, records: Sequence[Record]) -> Taken:
-        """Each record is in the store or refused when it returns. Preempted when it was asked to stop before."""
+        """Each record is in the store or refused when it returns.
+
+        Raises Preempted when it was asked to stop before, and what the store says where tries are limited.
+        """
         backoff = Backoff(self._wait)
         while True:
             try:
@@ -72,12 +81,19 @@ class Sink:
             except StageError as error:
                 self._table = None  # it may have changed: the next try fits the records anew
                 self._say(error)
+                if self._tries is not None and backoff.failures >= self._limit(error):
+                    self.gave_up = True
+                    raise
                 if backoff.pause():
                     raise Preempted from error
             else:
                 if backoff.failures:
                     self._say(None)
                 return taken
+
+    def _limit(self, error: StageError) -> int:
+        """A wrong spec or a changed table is looked at once more, as the table is read anew then."""
+        return (self._tries or 0) if isinstance(error, RetryableError) else 1
 
     def _whatever(self, records: Sequence[Record]) -> Taken:
         """A record that makes codec or adapter fail as nobody thought of is found and refused.
