@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from botocore import exceptions
 
@@ -89,3 +91,50 @@ def test_each_error_has_its_reason(error, kind, reason):
 def test_no_secret_is_in_a_message():
     found = translated(said("InvalidSignatureException", f"{'x' * 200} hunter2"), "t", ["hunter2"])
     assert "hunter" not in str(found)
+
+
+class Scripted(Connection):
+    """Gives these errors, then an answer."""
+
+    def __init__(self, *errors):
+        super().__init__(ref())
+        self.errors = list(errors)
+
+    def _once(self, *_, **__):
+        if self.errors:
+            raise translated(self.errors[0], "t") from self.errors.pop(0)
+        return {}
+
+
+@pytest.fixture
+def slept(monkeypatch):
+    found = []
+    monkeypatch.setattr(time, "sleep", found.append)
+    return found
+
+
+def test_what_is_throttled_or_lost_is_sent_again_ever_later(slept):
+    busy = [said("ThrottlingException")] * 3 + [said("InternalServerError")] * 4
+    assert Scripted(*busy).call("Scan", {}) == {}
+    assert len(slept) == 7
+    assert slept[0] < 0.1 < slept[-1]
+
+
+def test_patience_ends(slept):
+    with pytest.raises(RetryableError) as caught:
+        Scripted(*[said("ThrottlingException")] * 50).call("Scan", {})
+    assert caught.value.reason == "StoreThrottled"
+    assert 15 < sum(slept) < 60
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
+def test_what_is_refused_is_not_sent_again(slept, code):
+    with pytest.raises((ConfigError, DataError)):
+        Scripted(said(code)).call("Scan", {})
+    assert slept == []
+
+
+def test_a_table_that_another_made_first_is_said_at_once(slept):
+    with pytest.raises(RetryableError):
+        Scripted(said("ResourceInUseException")).call("CreateTable", {})
+    assert slept == []

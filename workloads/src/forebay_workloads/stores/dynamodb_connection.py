@@ -6,7 +6,6 @@ past its models, which make an object of each value: requests are given and answ
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,13 +19,14 @@ from botocore.config import Config
 
 from forebay_workloads.contract import StoreRef, mounted
 from forebay_workloads.errors import ConfigError, RetryableError
-from forebay_workloads.stores.dynamodb_errors import CLIENT_ERRORS, translated
+from forebay_workloads.stores.dynamodb_errors import CLIENT_ERRORS, TAKEN, code_of, translated
+from forebay_workloads.stores.pauses import pauses
 from forebay_workloads.stores.secrets import first, read_secret
 
 CONCURRENCY = 16  # requests in flight unless the DataStore's limits say less
 CONNECT_SECONDS, READ_SECONDS = 5, 30
-ATTEMPTS = 9  # of a request that was throttled or lost: about a minute; then it is the stage's turn
-QUICK_SECONDS, QUICK_ATTEMPTS = 5, 2  # of an online read: its deadline is the caller's
+PATIENCE = 14  # further attempts at what was throttled or lost, in about 30 seconds; then it is the stage's turn
+QUICK_SECONDS, QUICK_PATIENCE = 5, 1  # of an online read: its deadline is the caller's
 
 # Names under which they stand in a Secret, ours first.
 KEY_IDS = ("accessKeyId", "AWS_ACCESS_KEY_ID", "aws_access_key_id", "username")
@@ -103,10 +103,8 @@ class Connection:
         config = Config(
             connect_timeout=min(CONNECT_SECONDS, QUICK_SECONDS) if quick else CONNECT_SECONDS,
             read_timeout=QUICK_SECONDS if quick else READ_SECONDS,
-            retries={
-                "mode": "standard",
-                "total_max_attempts": QUICK_ATTEMPTS if quick else ATTEMPTS,
-            },
+            # Ours are enough: the client's own end early, with a purse for all requests together.
+            retries={"mode": "standard", "total_max_attempts": 1},
             max_pool_connections=self.concurrency + 4,
             parameter_validation=False,  # the service's own words say what is wrong
             user_agent_extra="forebay",
@@ -126,6 +124,16 @@ class Connection:
 
     def call(self, operation: str, request: Request, what: str = "", *, quick: bool = False) -> Any:
         """One operation: JSON in, JSON out. What is throttled or lost is sent again, ever later."""
+        waits = pauses(QUICK_PATIENCE if quick else PATIENCE)
+        while True:
+            try:
+                return self._once(operation, request, what, quick=quick)
+            except RetryableError as error:
+                if not waits or code_of(error.__cause__) == TAKEN:
+                    raise
+                time.sleep(waits.pop(0))
+
+    def _once(self, operation: str, request: Request, what: str, *, quick: bool) -> Any:
         client = self._client(quick=quick)
         self._body.text = orjson.dumps(request)
         outline: Answer = {"RequestItems": {}} if "RequestItems" in request else {}
@@ -152,11 +160,6 @@ def _take(response_dict: Answer, customized_response_dict: Answer, **_: Any) -> 
     if response_dict["status_code"] < 300:  # noqa: PLR2004 - of HTTP
         customized_response_dict["json"] = orjson.loads(response_dict["body"])
         response_dict["body"] = b"{}"
-
-
-def pauses(most: int, longest: float = 5.0) -> list[float]:
-    """Seconds to wait before each further attempt, with chance in them: what was throttled together comes apart."""
-    return [min(longest, 0.05 * 2**number) * random.uniform(0.5, 1.0) for number in range(most)]
 
 
 def wait_until(done: Callable[[], bool], seconds: float) -> bool:

@@ -18,10 +18,11 @@ from forebay_workloads.errors import ConfigError, RetryableError
 from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import Row
 from forebay_workloads.stores.dynamodb_catalog import Catalog, TableInfo
-from forebay_workloads.stores.dynamodb_connection import Connection, pauses
+from forebay_workloads.stores.dynamodb_connection import Connection
 from forebay_workloads.stores.dynamodb_rows import keys_of, name_of
 from forebay_workloads.stores.dynamodb_scan import projection
 from forebay_workloads.stores.dynamodb_values import Item, batch_of
+from forebay_workloads.stores.pauses import pauses
 
 KEYS = 100  # of one request
 PATIENCE = 8  # attempts at what the service left over

@@ -18,9 +18,10 @@ from forebay_workloads.errors import ConfigError, DataError, RetryableError
 from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import RowError, WriteReport
 from forebay_workloads.stores.dynamodb_catalog import Catalog, TableInfo
-from forebay_workloads.stores.dynamodb_connection import Connection, pauses
+from forebay_workloads.stores.dynamodb_connection import Connection
 from forebay_workloads.stores.dynamodb_rows import Bad, items_of, keys_of, name_of, updates
 from forebay_workloads.stores.dynamodb_values import Item, Value
+from forebay_workloads.stores.pauses import pauses
 from forebay_workloads.stores.rows import accepted
 
 PUTS = 25  # of one request

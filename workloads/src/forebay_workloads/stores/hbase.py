@@ -31,7 +31,7 @@ from forebay_workloads.stores.hbase_own import Own
 from forebay_workloads.stores.hbase_scan import Scans
 from forebay_workloads.stores.hbase_write import Writes
 
-PROBES = 2  # attempts: a condition wants to know soon
+PROBES = 1  # further attempts: a condition wants to know soon
 
 
 class HBaseStore:
@@ -54,7 +54,7 @@ class HBaseStore:
 
     def probe(self) -> Probe:
         """Asks for the tables; RetryableError StoreUnreachable. No call of the gateway tells a version."""
-        names = self._connection.use(lambda ask: ask.getTableNames(), attempts=PROBES)
+        names = self._connection.use(lambda ask: ask.getTableNames(), patience=PROBES)
         return Probe("HBase, Thrift 1", {"ownTable": self._own.table in names})
 
     def schema(self, table: str) -> pa.Schema:

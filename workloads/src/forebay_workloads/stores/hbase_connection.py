@@ -22,11 +22,14 @@ from thriftpy2.transport.sslsocket import TSSLSocket
 from forebay_workloads.contract import StoreRef, mounted
 from forebay_workloads.errors import ConfigError, RetryableError, StageError
 from forebay_workloads.stores.hbase_errors import CLIENT_ERRORS, idl, is_broken, translated
+from forebay_workloads.stores.pauses import pauses
 from forebay_workloads.stores.secrets import read_secret
 
 PORT = 9090
 CONNECT_MS, ANSWER_MS = 5_000, 60_000
-ATTEMPTS = 7  # about 15 seconds: a gateway or a region that moves is back by then
+PATIENCE = (
+    18  # further attempts, in about 40 seconds: a gateway, or a region that moves, is back by then
+)
 IDLE = 16  # connections kept
 IDLE_SECONDS = 30  # and for how long: a gateway ends them after a minute
 
@@ -185,15 +188,16 @@ class Connection:
         work: Callable[[Any], T],
         what: str = "",
         end: float | None = None,
-        attempts: int = ATTEMPTS,
+        patience: int = PATIENCE,
     ) -> T:
         """Calls of one gateway, made again while the cause of a failure may pass. All of ours may be repeated.
 
         `end`: of the caller's patience, by the clock `time.monotonic`; RetryableError DeadlineExceeded past it.
         """
         text = f"{self.where}: {what}" if what else self.where
-        attempts = max(attempts, len(self._servers))
-        for attempt in range(attempts):
+        others = len(self._servers) - 1  # are asked at once, the same gateway only later
+        waits = [0.0] * others + pauses(patience)
+        while True:
             try:
                 with self.gateway(self._left(end, text)) as gateway:
                     return work(gateway.ask)
@@ -201,15 +205,11 @@ class Connection:
                 if is_broken(error):
                     self._drop_idle()
                 found = translated(error, text)
-                # Another gateway is asked at once, the same one only later.
-                turn = attempt % len(self._servers) == len(self._servers) - 1
-                pause = 2**attempt * random.uniform(0.1, 0.2) if turn else 0.0
-                if end is not None and time.monotonic() + pause > end:
-                    raise self._late(text) from error
-                if attempt == attempts - 1 or not isinstance(found, RetryableError):
+                if not waits or not isinstance(found, RetryableError):
                     raise found from error
-                time.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
+                if end is not None and time.monotonic() + waits[0] > end:
+                    raise self._late(text) from error
+            time.sleep(waits.pop(0))
 
     def _left(self, end: float | None, text: str) -> int:
         if end is None:

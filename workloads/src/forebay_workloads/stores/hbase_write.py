@@ -95,7 +95,7 @@ class Writes:
 
         try:
             try:
-                self._connection.use(mutate, what, attempts=2)
+                self._connection.use(mutate, what, patience=2)
             except RetryableError:
                 self._catalog.info(
                     info.name
