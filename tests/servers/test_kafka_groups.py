@@ -233,3 +233,37 @@ def test_a_hundred_thousand_records_arrive(opened, topic, group):
         stream.commit(group, polled.positions)
     assert time.monotonic() - started < 60
     assert stream.lag(group, topic) == 0
+
+
+def test_no_record_is_skipped_while_members_come_and_go(kafka, opened, topic, group):
+    """Ten members within half a minute, some closed in the middle of a poll's work: what they held comes again."""
+    writer = opened()
+    written = numbers(0, 6000)
+    writer.produce(topic, written, written)
+    seen = set()
+    failed = []
+
+    def life(turn):
+        time.sleep(turn * 1.5)
+        stream = open_stream(kafka)
+        try:
+            for poll_number in range(40):
+                polled = stream.consume([topic], group, 20, 0.1)
+                if poll_number == 39 and turn % 2:
+                    break  # it goes with records in hand: they were not committed
+                seen.update(record.value for record in polled.records)
+                stream.commit(group, polled.positions)
+        except Exception as error:  # noqa: BLE001 - told to the test
+            failed.append(error)
+        finally:
+            stream.close()
+
+    threads = [threading.Thread(target=life, args=(turn,)) for turn in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    seen.update(poll_all(opened(), topic, group))
+    assert seen == set(written)
+    assert writer.lag(group, topic) == 0
