@@ -74,3 +74,31 @@ def test_ratings_travel_from_kafka_over_cassandra_into_mongodb(
     logs = [kubectl.attempt("logs", "-n", namespace, pod).stdout for pod in pods]
     texts = [kubectl("get", kinds, "-n", namespace, "-o", "json"), *logs]
     assert not any(word in text for word in placed.passwords for text in texts)
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_stream_is_ingested_all_the_time_and_paused_by_suspend(
+    kubectl, api, namespace, placed, ratings
+):
+    made = [one for one in placed.objects() if one["kind"] != "ModelDeployment"]
+    (pipeline,) = (one for one in made if one["kind"] == "NoSQLPipeline")
+    pipeline["spec"] = {"ingest": {**pipeline["spec"]["ingest"], "mode": "stream"}}
+    kubectl.apply(made, namespace)
+
+    def seen():
+        return api.get("nosqlpipelines", "movies", namespace).get("status") or {}
+
+    def ingesting():
+        return condition({"status": seen()}, "Ingesting")
+
+    until(lambda: ingesting().get("status") == "True", 180, "it ingests", seen)
+    count = placed.fill(ratings, poison=3)
+    until(lambda: placed.rows() == count, 120, "the rows are there", seen)
+    until(lambda: seen()["ingest"].get("deadLettered") == 3, 30, "status.ingest tells", seen)
+    assert seen()["ingest"]["lag"] == 0
+    assert api.list("pipelineruns", namespace) == []
+    api.patch("nosqlpipelines", "movies", namespace, {"spec": {"suspend": True}})
+    until(lambda: ingesting().get("reason") == "Suspended", 30, "it is paused", seen)
+    until(lambda: not api.list("pods", namespace), 90, "its pod has left", seen)
+    kubectl("delete", "nsp", "movies", "-n", namespace, "--timeout=60s")
+    until(lambda: not api.list("deployments", namespace), 30, "its Deployment went with it")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from cassandra import InvalidRequest
 from confluent_kafka import Producer
 from harness.servers.kafka import client_settings
 from harness.servers.server import Server
@@ -80,9 +81,12 @@ class Movies:
         return len(records)
 
     def rows(self) -> int:
-        """Ratings in Cassandra."""
+        """Ratings in Cassandra; 0 before the table is made."""
         self._session.set_keyspace(self._refs["cassandra"].settings["keyspace"])
-        return self._session.execute("SELECT count(*) FROM ratings", timeout=60).one()[0]
+        try:
+            return self._session.execute("SELECT count(*) FROM ratings", timeout=60).one()[0]
+        except InvalidRequest:
+            return 0
 
     def lists(self) -> int:
         """Entries of top-10 lists in MongoDB."""
