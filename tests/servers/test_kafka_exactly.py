@@ -1,0 +1,68 @@
+"""Records and offsets in one transaction hold over kill -9: each record is in the output once."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+
+import pytest
+
+from forebay_workloads.streams import open_stream
+
+KILLS = 5
+MISSED = 12.0  # seconds until a group misses a member that was killed
+RECORDS = 4000
+
+
+@pytest.mark.timeout(400)
+def test_each_record_is_copied_once_though_the_copier_is_killed(kafka, prefix, topics):
+    source, target = topics.make(f"{prefix}in", 4), topics.make(f"{prefix}out", 2)
+    values = [str(number).encode() for number in range(RECORDS)]
+    chance = random.Random(7)
+    with closing(open_stream(kafka)) as stream:
+        stream.produce(source, values, values)
+        for _ in range(KILLS):
+            with copier(kafka, source, target, prefix + "g"):
+                before = ended(stream, target)
+                wait(lambda before=before: ended(stream, target) > before)
+                time.sleep(chance.random())
+        with copier(kafka, source, target, prefix + "g"):
+            wait(lambda: stream.lag(prefix + "g", source) == 0)
+        found = []
+        while len(found) < RECORDS:
+            polled = stream.consume([target], prefix + "reader", 1000, 5.0)
+            found += [record.value for record in polled.records]
+            assert polled.records, f"{len(found)} of {RECORDS} records are there"
+        found += [r.value for r in stream.consume([target], prefix + "reader", 1000, 2.0).records]
+        assert Counter(found) == Counter(values)
+    time.sleep(MISSED)  # else the group cannot be removed
+
+
+@contextmanager
+def copier(ref, *names):
+    """A process that ends with the block, by SIGKILL."""
+    arguments = [json.dumps(asdict(ref)), *names]
+    command = [sys.executable, "-m", "tests.servers.kit.copier", *arguments]
+    with subprocess.Popen(command) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def ended(stream, topic):
+    """How much lies in it."""
+    return stream.lag("nobody", topic)
+
+
+def wait(holds, seconds=90.0):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
