@@ -10,6 +10,7 @@ ForebayError
 │   ├── Terminating       403 because the namespace is being deleted: nothing can be made there any more
 │   ├── Foreign           the name of a child is held by somebody else's object (ours, not the API's)
 │   └── Unavailable       429, 5xx, no connection: worth a retry
+├── WentBack              the API server knows less than it did: its etcd was restored from a copy
 ├── SpecError             a file or object given by the user is wrong, every error with its field path
 ├── PlaneBusy             another process owns this state folder
 └── StateError            the state folder cannot be used: rights, space, a newer version
@@ -76,6 +77,10 @@ class Foreign(KubeError):  # noqa: N818
 
 class Unavailable(KubeError):  # noqa: N818
     """The API cannot answer now: worth a retry with back-off."""
+
+
+class WentBack(ForebayError):  # noqa: N818 - what happened, not whose fault it is
+    """What is in memory is of a future that will not be: only a process that begins anew can be right."""
 
 
 class SpecError(ForebayError):

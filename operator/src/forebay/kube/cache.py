@@ -42,7 +42,7 @@ class Cache:
         self._clock = clock
         self._objects: dict[tuple[Kind, str], dict[str, _Entry]] = defaultdict(dict)
         self._labelled: dict[tuple[Kind, str, str], set[Ref]] = defaultdict(set)
-        self._gone: dict[str, tuple[float, float]] = {}  # uid: last version, when noted
+        self._gone: dict[str, tuple[float, float, float]] = {}  # uid: last version, when, count
         self.count = 0  # grows with everything that is heard
 
     def __len__(self) -> int:
@@ -71,12 +71,12 @@ class Cache:
 
     def remove(self, ref: Ref, uid: str, version: float = 0) -> None:
         """The object of this uid was gone at `version`; nothing of it that is not newer counts any more."""
-        known = self._entry(ref)
+        known, told = self._entry(ref), version > 0
         if known is not None and known.uid == uid:
             version = max(version, known.version)
             self._drop(ref)
         if version:
-            self._note(uid, version)
+            self._note(uid, version, told=told)
 
     def keep_only(self, kind: Kind, namespace: str | None, uids: set[str], since: int) -> Objects:
         """Removes what a list did not have although it was known before `since`; gives what was removed."""
@@ -91,6 +91,14 @@ class Cache:
         for obj in gone:
             self.remove(Ref.of(obj), uid_of(obj), math.inf)
         return gone
+
+    def contradicts(self, obj: Obj, since: int) -> bool:
+        """Whether a list that began at `since` gives less than was known by then: the server went back in time."""
+        uid, version, known = uid_of(obj), version_of(obj), self._entry(Ref.of(obj))
+        if known is not None and known.uid == uid:
+            return known.heard <= since and known.version > version
+        last, _, heard = self._gone.get(uid, (0.0, 0.0, math.inf))
+        return heard <= since and version <= last < math.inf
 
     def get(self, ref: Ref) -> Obj | None:
         """A copy of the object."""
@@ -141,10 +149,13 @@ class Cache:
             if not refs:
                 del self._labelled[ref.kind, name, value]
 
-    def _note(self, uid: str, version: float) -> None:
+    def _note(self, uid: str, version: float, *, told: bool = True) -> None:
+        """`told`: the server said so; what we asked to be deleted may wait for its end, and be listed."""
         now = self._clock()
-        before = self._gone.pop(uid, (0.0, now))[0]
-        self._gone[uid] = (max(before, version), now)
+        self.count += 1
+        before = self._gone.pop(uid, (0.0, now, 0))[0]
+        heard = self.count if told else math.inf
+        self._gone[uid] = (max(before, version), now, heard)
         while self._gone:
             oldest = next(iter(self._gone))
             if now - self._gone[oldest][1] < _REMEMBERED:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Literal, Protocol
 
-from forebay.errors import AlreadyExists, Conflict, NotFound
+from forebay.errors import AlreadyExists, Conflict, NotFound, WentBack
 from forebay.kube.applied import is_applied
 from forebay.kube.cache import Cache, uid_of, version_of
 from forebay.kube.port import FIELD_MANAGER, JOB, POD, Kind, Kube, Obj, Ref, WatchEvent
@@ -85,7 +85,10 @@ class CachedKube:
         self._wished.forget_children(uid)
 
     async def sync(self, kind: Kind) -> Objects:
-        """Lists the kind and corrects what is remembered; gives what had changed unheard. Raises KubeError."""
+        """Lists the kind and corrects what is remembered; gives what had changed unheard.
+
+        Raises KubeError, and WentBack when the list is older than what is remembered.
+        """
         changed: Objects = []
         jobs = self._cache.list(JOB, None, {}) if kind == POD else []  # their pods are newer
         self._lists[kind] += 1
@@ -93,6 +96,7 @@ class CachedKube:
             since = self._cache.count
             uids: set[str] = set()
             async for page in self._source.pages(kind, namespace, self._watched[kind]):
+                self._check_time(page, since)
                 changed += [kept for obj in page if (kept := self._learn(obj)) is not None]
                 uids |= {uid_of(obj) for obj in page}
             gone = self._cache.keep_only(kind, namespace, uids, since)
@@ -103,6 +107,13 @@ class CachedKube:
         if kind == POD:
             self._pods_of = {uid_of(job): version_of(job) for job in jobs}
         return changed
+
+    def _check_time(self, page: Objects, since: int) -> None:
+        for obj in page:
+            if self._cache.contradicts(obj, since):
+                ref = Ref.of(obj)
+                named = f"{ref.kind.kind} {ref.namespace}/{ref.name}"
+                raise WentBack(f"{named} is listed as it was before: was etcd restored?")
 
     def _learn(self, obj: Obj) -> Obj | None:
         """Remembers the object if it is of those that are watched; gives what is remembered if it is news."""
