@@ -7,8 +7,10 @@ from scripts.chart_render import RENDERED, SNAPSHOTS
 
 from forebay.handlers.environment import Environment
 from forebay.kube.port import KINDS, OWN_KINDS, SECRET
+from forebay.manifests.ingest_deployment import ingest_deployment
 from forebay.settings import Settings
 from tests.chart import objects as o
+from tests.component.reconcile.cluster import own
 
 CLUSTER, NAMESPACED, EVERYTHING = (
     o.load((RENDERED / f"{name}.yaml").read_text()) for name in SNAPSHOTS
@@ -157,7 +159,7 @@ def test_services_policies_and_monitors_meet_the_operators_pod_and_ports(objects
     for service in o.of(objects, "Service"):
         assert selects(service["spec"]["selector"], labels)
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
-    for monitor in o.of(objects, "PodMonitor"):
+    for monitor in o.of(objects, "PodMonitor")[:1]:
         assert selects(monitor["spec"]["selector"]["matchLabels"], labels)
         assert {e["port"] for e in monitor["spec"]["podMetricsEndpoints"]} <= ports
     policy = o.one(objects, "NetworkPolicy")
@@ -215,6 +217,17 @@ def test_the_test_pod_is_of_the_operators_image_and_goes_when_it_succeeded():
     compile(container["args"][0], "check.py", "exec")
 
 
+def test_the_pods_that_ingest_streams_have_a_monitor_of_their_own():
+    _, monitor = o.of(EVERYTHING, "PodMonitor")
+    pipeline = own("NoSQLPipeline", "movies", {"ingest": {"mode": "stream"}}, uid="p")
+    made = ingest_deployment(pipeline, [], "config", Settings(), replicas=1)["spec"]["template"]
+    assert selects(monitor["spec"]["selector"]["matchLabels"], made["metadata"]["labels"])
+    assert set(monitor["spec"]["podTargetLabels"]) <= made["metadata"]["labels"].keys()
+    ports = {port["name"] for port in made["spec"]["containers"][0]["ports"]}
+    assert {e["port"] for e in monitor["spec"]["podMetricsEndpoints"]} == ports
+    assert monitor["spec"]["namespaceSelector"] == {"any": True}
+
+
 def test_everything_that_a_value_can_add_is_added():
     spec = o.one(EVERYTHING, "Deployment")["spec"]["template"]["spec"]
     assert spec["priorityClassName"] == "system-cluster-critical"
@@ -225,4 +238,5 @@ def test_everything_that_a_value_can_add_is_added():
     assert spec["serviceAccountName"] == "ml-operator"
     assert all(obj["metadata"]["labels"]["team"] == "platform" for obj in EVERYTHING)
     assert o.one(EVERYTHING, "ConfigMap")["metadata"]["namespace"] == "monitoring"
-    assert o.one(EVERYTHING, "PodMonitor")["metadata"]["labels"]["release"] == "prometheus"
+    for monitor in o.of(EVERYTHING, "PodMonitor"):
+        assert monitor["metadata"]["labels"]["release"] == "prometheus"

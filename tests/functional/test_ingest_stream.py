@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import urllib.request
 
 import pytest
 
-from forebay.kube.port import PIPELINE
+from forebay.kube.port import PIPELINE, POD
+from forebay.local.worker import PORT_ANNOTATION
 from forebay_workloads.contract import StoreRef
 from forebay_workloads.stores import open_store
 from forebay_workloads.streams import open_stream
@@ -50,6 +52,14 @@ class Bus:
             return store.snapshot("tx").rows
 
 
+def asked(project, path):
+    """What the pod answers."""
+    (pod,) = project.peek(POD)
+    port = pod["metadata"]["annotations"][f"{PORT_ANNOTATION}metrics"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        return answer.read().decode()
+
+
 def ingesting(project):
     (pipeline,) = project.peek(PIPELINE)
     found = [c for c in pipeline["status"]["conditions"] if c["type"] == "Ingesting"]
@@ -67,6 +77,10 @@ def test_F31_a_stream_runs_in_the_background_survives_a_kill_and_pauses(project)
     wait_until(lambda: ingesting(project)[0]["reason"] == "DeadLettering")
     assert ingesting(project)[1]["deadLettered"] == 1
     assert '"Unreadable"' in project.forebay("dlq", "ls", "payments", "-o", "json").stdout
+
+    assert (asked(project, "/livez"), asked(project, "/readyz")) == ("ok\n", "ok\n")
+    assert "\nforebay_ingest_rows_total 300\n" in asked(project, "/metrics")
+    assert "\nforebay_ingest_dead_letters_total 1\n" in asked(project, "/metrics")
 
     assert "ingest topic tx" in project.forebay("logs", "payments").stdout
 

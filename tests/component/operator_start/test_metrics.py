@@ -9,7 +9,7 @@ from forebay.kube.port import DATASTORE, RUN, Ref
 from forebay.metrics import ReconcileMetrics
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
-ROW = re.compile(r"^\| `(forebay_\w+)` \|([^|]*)\| ([^|]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `(forebay_(?!ingest_)\w+)` \|([^|]*)\| ([^|]+) \|$", re.MULTILINE)
 A, B = Ref(RUN, "shop", "a"), Ref(RUN, "shop", "b")
 
 

@@ -9,6 +9,7 @@ from forebay.kube.port import CONFIG_MAP, EVENT, K8S_DEPLOYMENT, PIPELINE, POD, 
 from forebay.manifests.labels import OWNER_KIND, STAGE_NAME
 from forebay.reconcile.progress import board_name
 from forebay_workloads.contract import Progress, Result
+from forebay_workloads.ingest import endpoint
 from tests.component.reconcile.cluster import own, world
 from tests.component.reconcile.test_run_failures import condition
 from tests.unit.manifests.test_podspec import restricted
@@ -87,6 +88,23 @@ async def test_a_stream_is_a_deployment_of_one_restricted_pod_that_can_drain(clu
     found = condition(seen, "Ingesting")
     assert (found["status"], found["reason"]) == ("False", "Pending")
     assert "ingest.mode" not in condition(seen, "Warning")["message"]
+
+
+async def test_its_pod_is_asked_for_metrics_and_whether_it_lives(cluster, reconciler):
+    await cluster.apply(*streaming())
+    await rounds(cluster, reconciler)
+    (container,) = (await cluster.one(K8S_DEPLOYMENT))["spec"]["template"]["spec"]["containers"]
+    assert container["ports"] == [
+        {"name": endpoint.PORT_NAME, "containerPort": endpoint.PORT, "protocol": "TCP"}
+    ]
+    paths = {
+        kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")
+    }
+    assert paths == {
+        "startup": {"path": "/livez", "port": endpoint.PORT_NAME},
+        "liveness": {"path": "/livez", "port": endpoint.PORT_NAME},
+        "readiness": {"path": "/readyz", "port": endpoint.PORT_NAME},
+    }
 
 
 async def test_what_the_process_says_is_in_the_status(cluster, reconciler):

@@ -25,6 +25,8 @@ STREAM = "stream"  # the stage
 CONTAINER = "stage"
 _GRACE = 60  # seconds from SIGTERM to SIGKILL: time for the batch in hand
 _DEADLINE = 600  # seconds for the pod to run
+PORT_NAME, PORT = "metrics", 8080  # where it answers: metrics and probes
+_START = 300  # seconds until the process has to answer at all, on a machine however busy
 
 
 def is_stream(pipeline: Obj) -> bool:
@@ -105,6 +107,8 @@ def _pod(
         template=template,
         mounts=[mount, *mounts, *push.mounts],
         env=push.env,
+        ports=[{"name": PORT_NAME, "containerPort": PORT, "protocol": "TCP"}],
+        **_probes(),
     )
     return pod_template(
         main,
@@ -114,3 +118,14 @@ def _pod(
         annotations={SECRET_VERSIONS: secret_versions} if secret_versions else None,
         grace_seconds=_GRACE,
     )
+
+
+def _probes() -> dict[str, Any]:
+    """The process itself knows how long is too long (`forebay_workloads.ingest.vitals`): probes add a minute."""
+    live = {"httpGet": {"path": "/livez", "port": PORT_NAME}, "timeoutSeconds": 5}
+    ready = {"httpGet": {"path": "/readyz", "port": PORT_NAME}, "timeoutSeconds": 5}
+    return {
+        "startupProbe": {**live, "periodSeconds": 2, "failureThreshold": _START // 2},
+        "livenessProbe": {**live, "periodSeconds": 20, "failureThreshold": 3},
+        "readinessProbe": {**ready, "periodSeconds": 5, "failureThreshold": 2},
+    }

@@ -22,6 +22,7 @@ from forebay_workloads.ingest.meter import Meter
 from forebay_workloads.ingest.pace import Pace
 from forebay_workloads.ingest.room import Room
 from forebay_workloads.ingest.sink import Sink, Taken
+from forebay_workloads.ingest.vitals import Vitals
 from forebay_workloads.recipes.base import Preempted
 from forebay_workloads.stage import Stage
 from forebay_workloads.streams.base import Polled, Record, Stream
@@ -32,6 +33,7 @@ EMPTY_POLLS = (
 )
 TRIES = 8  # of a batch at a store or broker that is away: about 20 seconds
 LOOK_SECONDS = 2.0  # between two questions for the lag
+THROTTLED = "StoreThrottled"
 QUIET_SECONDS = 60.0  # between two lines of the log about one trouble
 
 
@@ -46,6 +48,8 @@ class Loop:
         letters: Letters | None,
         *,
         to_the_end: bool = False,
+        meter: Meter | None = None,
+        vitals: Vitals | None = None,
     ) -> None:
         self._stage, self._feed, self._open = stage, feed, open_stream
         self._letters = letters
@@ -54,24 +58,25 @@ class Loop:
         )
         self._stream: Stream | None = None
         self._held = Held(letters, time.monotonic)
-        self._sink = Sink(feed, stage.stopping.wait, self._say, TRIES if to_the_end else None)
-        self._pace = Pace(feed.rows_per_second)
+        self._sink = Sink(feed, self._rest, self._stumbled, TRIES if to_the_end else None)
+        self._pace = Pace(feed.rows_per_second, sleep=self._held_back)
         self._room = Room()
         self._looked = -LOOK_SECONDS
         self._said: dict[str, float] = {}
         self._empty = 0  # polls in a row
         self._circuit = Circuit()
-        self.meter = Meter(stage.doc.stage, time.monotonic, time.time)
+        self.meter = meter or Meter(stage.doc.stage, time.monotonic, time.time)
+        self.vitals = vitals or Vitals()
 
     def run(self) -> Meter:
         """Runs until it is asked to stop, or to the end of the topic."""
-        backoff = Backoff(self._stage.stopping.wait)
+        backoff = Backoff(self._rest)
         try:
             while not self._stage.stopping.is_set():
                 try:
                     ended = self._turn()
                 except RetryableError as error:  # the broker's: the sink waits for its store itself
-                    self._say(error)
+                    self._stumbled(error)
                     if self._to_the_end and (self._sink.gave_up or backoff.failures >= TRIES):
                         raise  # a Job has retries and pauses of its own
                     self._reopen()
@@ -80,6 +85,8 @@ class Loop:
                 if backoff.failures:
                     backoff.reset()
                     self._say(None)
+                self.vitals.well()
+                self.meter.paused = self._circuit.open is not None
                 if ended:
                     break
         except Preempted:
@@ -111,8 +118,22 @@ class Loop:
         if problem is None:
             return self._room.most
         self._say(problem)
-        self._stage.stopping.wait(circuit.PAUSE)
+        self._rest(circuit.PAUSE)
         return circuit.TRIED
+
+    def _rest(self, seconds: float) -> bool:
+        """Waits on purpose; true when it is time to stop."""
+        began = time.monotonic()
+        stopped = self._stage.stopping.wait(seconds)
+        if THROTTLED in (self.vitals.trouble, self._sink.waits_for):
+            self.meter.throttled += time.monotonic() - began
+        self.vitals.step()
+        return stopped
+
+    def _held_back(self, seconds: float) -> None:
+        """Waits for a limit of ours."""
+        time.sleep(seconds)
+        self.meter.throttled += seconds
 
     def _consumer(self) -> Stream:
         if self._stream is None:
@@ -144,11 +165,14 @@ class Loop:
         }
         if not records:
             return
+        self.vitals.step()
         taken = self._sink.take(records)
         stopped = self._deliver(taken.refused, positions)
         done = {place: offset for place, offset in positions.items() if place not in stopped}
         stream.commit(self._feed.group, done)
-        self._book(records, taken, stopped, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        self._room.took(len(records), seconds)
+        self._book(records, taken, stopped, seconds)
         was = self._circuit.open
         self._circuit.saw(taken.written, taken.refused)
         if was is not None and self._circuit.open is None:
@@ -189,7 +213,7 @@ class Loop:
         if self._letters is None:
             text = "it becomes no row, and ingest.delivery.deadLetter names no place for it"
             return DataError(letters[0].reason, text)
-        backoff = Backoff(self._stage.stopping.wait)
+        backoff = Backoff(self._rest)
         while True:
             try:
                 self._letters.put(letters)
@@ -207,6 +231,16 @@ class Loop:
             self._say(DataError(hold.error.reason, hold.text))
         if self._to_the_end:
             raise DataError(error.reason, self._held.first.text if self._held.first else "")
+
+    def _stumbled(self, error: StageError | None) -> None:
+        """A try at a store or broker failed, or with None: they are well again."""
+        self.meter.paused = error is not None
+        if error is None:
+            self.vitals.well()
+        else:
+            self.meter.troubles[error.reason] += 1
+            self.vitals.failed(error.reason)
+        self._say(error)
 
     def _say(self, error: StageError | None) -> None:
         """Takes note of trouble, and of its end; the log has a line a minute about it."""

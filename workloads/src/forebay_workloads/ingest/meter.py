@@ -5,7 +5,7 @@ Used by `ingest.loop` only. Names of metrics are part of the contract: status.in
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 from forebay_workloads.contract import Progress
@@ -23,6 +23,9 @@ class Meter:
         self._steps: deque[tuple[float, int]] = deque([(clock(), 0)])
         self.read = self.written = self.dead = self.tombstones = self.batches = 0
         self.batch_seconds = 0.0  # of the last batch, from poll to commit
+        self.spent = self.throttled = 0.0  # seconds: of all batches; waited because of a limit
+        self.troubles: Counter[str] = Counter()  # reason → failed tries
+        self.paused = False  # nothing is polled until something is well again
         self.lag: int | None = None
         self.held = 0
         self.last_commit: float | None = None  # seconds since 1970
@@ -35,6 +38,7 @@ class Meter:
         self.written += written
         self.batches += 1
         self.batch_seconds = seconds
+        self.spent += seconds
         if read:
             self.last_commit = self._now()
         self._steps.append((self._clock(), self.read))

@@ -1,4 +1,4 @@
-"""How many records the next poll may bring: large ones fill the memory as little as small ones. Pure.
+"""How many records the next poll may bring: neither large ones nor a slow store make a batch that never ends. Pure.
 
 Used by `ingest.loop` only.
 """
@@ -11,6 +11,7 @@ from forebay_workloads.streams.base import Record
 
 BYTES = 32 << 20  # of the values of one poll; rows and columns made of them are a few times that
 FIRST, MOST = 64, 5_000  # records: before any was seen, and ever
+SECONDS = 30.0  # of a batch: a slow store gets smaller ones
 
 
 class Room:
@@ -19,10 +20,15 @@ class Room:
     def __init__(self, budget: int = BYTES, most: int = MOST) -> None:
         self._budget, self.most = budget, most
         self._next = min(FIRST, most)
+        self._timely = most  # what the store takes in SECONDS
 
     def records(self, limit: int) -> int:
         """Most records of the next poll."""
-        return max(1, min(self._next, limit))
+        return max(1, min(self._next, self._timely, limit))
+
+    def took(self, records: int, seconds: float) -> None:
+        """Learns from a batch that is done. After a failure it starts small again, as the time was spent waiting."""
+        self._timely = max(1, min(self.most, int(records * SECONDS / max(seconds, 1e-3))))
 
     def saw(self, records: Sequence[Record]) -> None:
         """Learns from a poll; its largest record decides, as the next ones may all be like it."""

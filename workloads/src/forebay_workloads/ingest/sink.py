@@ -67,6 +67,7 @@ class Sink:
         self._say = say  # told of each failure, and with None that it is over
         self._tries = tries  # at a batch, before its error is raised; None: for ever
         self.gave_up = False
+        self.waits_for: str | None = None  # while rows are tried again: the reason of the first
         self._table: pa.Schema | None = None
 
     def take(self, records: Sequence[Record]) -> Taken:
@@ -200,8 +201,10 @@ class Sink:
             final += [_refused(rows, e) for e in report.errors if last or e.reason not in PASSING]
             if not again or last:
                 break
+            self.waits_for = again[0].reason
             if backoff.pause():
                 raise Preempted
+            self.waits_for = None
             batch = batch.take(pa.array([error.index for error in again], pa.int64()))
             rows = [rows[error.index] for error in again]
         return final

@@ -7,6 +7,7 @@ effectively once: the same key is one row, whatever was repeated.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,10 +15,12 @@ from typing import Any
 from forebay_workloads.contract import Progress, Result
 from forebay_workloads.errors import ConfigError, RetryableError
 from forebay_workloads.ingest.backoff import Backoff
+from forebay_workloads.ingest.endpoint import Endpoint, wished_port
 from forebay_workloads.ingest.feed import Feed
 from forebay_workloads.ingest.letters import Letters, TableLetters, TopicLetters
 from forebay_workloads.ingest.loop import Loop
 from forebay_workloads.ingest.meter import Meter
+from forebay_workloads.ingest.vitals import Vitals
 from forebay_workloads.stage import Stage
 from forebay_workloads.streams import open_stream
 
@@ -32,8 +35,13 @@ def run(stage: Stage) -> Result:
     if block.get("mode") != "stream" or not block["from"].get("topic"):
         message = "the stage `stream` needs ingest.mode stream and ingest.from.topic"
         raise ConfigError("FieldNotSupportedInMode", message)
-    feed = _patiently(stage, block)
-    return Result() if feed is None else _result(_moved(stage, feed, to_the_end=False))
+    meter, vitals = Meter(stage.doc.stage, time.monotonic, time.time), Vitals()
+    host = os.environ.get("FOREBAY_HOST", "")
+    with Endpoint(meter, vitals, stage.log, wished_port(), host):
+        feed = _patiently(stage, block, vitals)
+        if feed is None:
+            return Result()
+        return _result(_moved(stage, feed, meter, vitals))
 
 
 def drain(stage: Stage, block: Mapping[str, Any]) -> Result:
@@ -44,14 +52,15 @@ def drain(stage: Stage, block: Mapping[str, Any]) -> Result:
         DataError: a record can be neither a row nor a dead letter.
     """
     feed = Feed.of(stage, block)
-    meter = _moved(stage, feed, to_the_end=True)
+    meter = Meter(stage.doc.stage, time.monotonic, time.time)
+    _moved(stage, feed, meter, Vitals(), to_the_end=True)
     stage.check_stopping()
     result = _result(meter)
     stage.workspace.write_json("results/ingest.json", _document(stage, feed, result.rows))
     return result
 
 
-def _patiently(stage: Stage, block: Mapping[str, Any]) -> Feed | None:
+def _patiently(stage: Stage, block: Mapping[str, Any], vitals: Vitals) -> Feed | None:
     """The feed as soon as its store is there; None when it was asked to stop before."""
     backoff = Backoff(stage.stopping.wait)
     while True:
@@ -62,15 +71,26 @@ def _patiently(stage: Stage, block: Mapping[str, Any]) -> Feed | None:
                 stage.log(f"ingest waits: {error}")
             progress = Progress(stage.doc.stage, reason=error.reason, message=error.message)
             stage.progress(progress)
+            vitals.failed(error.reason)
             if backoff.pause():
                 return None
 
 
-def _moved(stage: Stage, feed: Feed, *, to_the_end: bool) -> Meter:
+def _moved(
+    stage: Stage, feed: Feed, meter: Meter, vitals: Vitals, *, to_the_end: bool = False
+) -> Meter:
     ref = stage.ref(feed.source)
     stage.log(f"ingest topic {feed.topic} → {feed.table}, group {feed.group}")
     letters = _letters(stage, feed)
-    meter = Loop(stage, feed, lambda: open_stream(ref), letters, to_the_end=to_the_end).run()
+    Loop(
+        stage,
+        feed,
+        lambda: open_stream(ref),
+        letters,
+        to_the_end=to_the_end,
+        meter=meter,
+        vitals=vitals,
+    ).run()
     lag = "unknown" if meter.lag is None else f"{meter.lag:,}"
     stage.log(
         f"ingest {feed.topic} → {feed.table}: {meter.read:,} records read, {meter.written:,} written, "
