@@ -13,7 +13,7 @@ compile() {
     "$@" --output-file "requirements/$out" > /dev/null
 }
 compile operator.txt operator/pyproject.toml
-drivers=(--extra cassandra --extra mongodb --extra dynamodb --extra hbase --extra kafka) # every pod that opens a store may meet any of them
+drivers=(--extra cassandra --extra mongodb --extra couchbase --extra dynamodb --extra hbase --extra kafka) # every pod that opens a store may meet any of them
 compile serve.txt workloads/pyproject.toml --extra serve "${drivers[@]}"
 compile train.txt workloads/pyproject.toml requirements/torch-needs.in --extra train "${drivers[@]}"
 compile dev.txt pyproject.toml requirements/torch-needs.in requirements/bootstrap.in --group dev --overrides requirements/overrides-dev.in

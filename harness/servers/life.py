@@ -26,6 +26,7 @@ RECIPES: Mapping[str, tuple[str, str]] = {
     "kafka": ("harness.servers.kafka", "Kafka"),
     "cassandra": ("harness.servers.cassandra", "Cassandra"),
     "mongodb": ("harness.servers.mongodb", "MongoDB"),
+    "couchbase": ("harness.servers.couchbase", "Couchbase"),
     "hbase": ("harness.servers.hbase", "HBase"),
     "dynamodb": ("harness.servers.dynamodb", "DynamoDB"),
 }

@@ -108,6 +108,21 @@ def hbase(hbases) -> StoreRef:
 
 
 @pytest.fixture(scope="module")
+def scopes(secrets: Path) -> Iterator:
+    """Couchbase as its administrator sees it: `.new()`, `.bucket`, `.client`, `.server`."""
+    from .kit.couchbase import Scopes
+
+    with Scopes(server("couchbase"), secrets) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def couchbase(scopes) -> StoreRef:
+    """A DataStore on a fresh scope."""
+    return scopes.new()
+
+
+@pytest.fixture(scope="module")
 def topics(secrets: Path) -> Iterator:
     """Kafka as its administrator sees it: `.make(name, partitions)`, `.admin`, `.server`."""
     from .kit.kafka import Topics

@@ -38,6 +38,15 @@ def is_list(kind: pa.DataType) -> bool:
     return any(test(kind) for test in _LISTS)
 
 
+def holds(kind: pa.DataType) -> bool:
+    """Whether a store of texts, numbers, lists and documents can hold values of that type."""
+    if is_list(kind):
+        return holds(kind.value_type)
+    if pa.types.is_struct(kind):
+        return all(holds(field.type) for field in _fields(kind))
+    return not (pa.types.is_interval(kind) or pa.types.is_nested(kind))
+
+
 def inner_fields(kind: pa.DataType) -> list[Any]:
     """The fields of a struct, or of the structs that a list holds."""
     while is_list(kind):

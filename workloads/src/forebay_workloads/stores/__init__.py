@@ -14,6 +14,7 @@ from forebay_workloads.stores.base import Store
 
 ADAPTERS = {
     "cassandra": ("forebay_workloads.stores.cassandra", "CassandraStore"),
+    "couchbase": ("forebay_workloads.stores.couchbase", "CouchbaseStore"),
     "dynamodb": ("forebay_workloads.stores.dynamodb", "DynamoStore"),
     "embedded": ("forebay_workloads.stores.embedded", "EmbeddedStore"),
     "files": ("forebay_workloads.stores.files", "FilesStore"),

@@ -12,9 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from forebay_workloads.codecs.nested import inner_fields
+from forebay_workloads.codecs.nested import holds, inner_fields
 from forebay_workloads.errors import ConfigError
-from forebay_workloads.stores.dynamodb_values import holds
 
 OWN = "_forebay"  # begins the names of attributes of the adapter's own
 RANGE = f"{OWN}_range"  # what sorts items of a key of three columns or more

@@ -17,13 +17,12 @@ import pyarrow as pa
 from forebay_workloads.codecs.nested import is_bytes, is_text, raw_type
 from forebay_workloads.stores.dynamodb_names import EXPIRES, RANGE
 from forebay_workloads.stores.dynamodb_values import DIGITS, Item, Value, as_set, encoded, is_plain
+from forebay_workloads.stores.rows import seconds_of
 
 Bad = dict[int, str]  # row → why it cannot be kept
 
 PARTITION_BYTES, RANGE_BYTES = 2048, 1024
 AT_ONCE = 200  # fields that one update sets: it may hold 300 words of the language, and 4 KB
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-_DAY = 86_400
 _EXACT = Context(prec=2 * DIGITS)
 
 
@@ -170,13 +169,7 @@ def _set(value: Value | None, name: str, index: int, bad: Bad) -> Value | None:
 
 def ends(column: pa.Array, seconds: int) -> list[Value | None]:
     """The second after 1970 in which the rows may go, so long after the time in the column."""
-    kind = column.type
-    raw = column.cast(raw_type(kind)).to_pylist()
-    if pa.types.is_date32(kind):
-        times = [None if one is None else one * _DAY for one in raw]
-    else:
-        per_second = _PER_SECOND["ms" if pa.types.is_date64(kind) else kind.unit]
-        times = [None if one is None else -(-one // per_second) for one in raw]
+    times = seconds_of(column)
     return [None if one is None else {"N": str(one + seconds)} for one in times]
 
 

@@ -39,15 +39,6 @@ VALUE_ERRORS = (
 )
 
 
-def holds(kind: pa.DataType) -> bool:
-    """Whether an attribute can hold values of that type."""
-    if is_list(kind):
-        return holds(kind.value_type)
-    if pa.types.is_struct(kind):
-        return all(holds(kind.field(index).type) for index in range(kind.num_fields))
-    return not (pa.types.is_interval(kind) or pa.types.is_nested(kind))
-
-
 def is_number(kind: pa.DataType) -> bool:
     """Whether values of that type are numbers to DynamoDB: also times, as so many units."""
     tests = (

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from forebay_workloads.codecs.cells import from_cells, to_cells
 from forebay_workloads.codecs.fit import shown
-from forebay_workloads.codecs.nested import is_bytes, is_list, is_text
+from forebay_workloads.codecs.nested import is_bytes, is_text
 from forebay_workloads.errors import DataError, cut
 
 Cell = bytes | None  # None: there is none
@@ -33,15 +33,6 @@ VALUE_ERRORS = (
     KeyError,
     ArithmeticError,
 )
-
-
-def holds(kind: pa.DataType) -> bool:
-    """Whether a cell can hold values of that type."""
-    if is_list(kind):
-        return holds(kind.value_type)
-    if pa.types.is_struct(kind):
-        return all(holds(kind.field(index).type) for index in range(kind.num_fields))
-    return not (pa.types.is_interval(kind) or pa.types.is_nested(kind))
 
 
 def number_type(kind: pa.DataType) -> pa.DataType | None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from forebay_workloads.codecs.nested import holds
 from forebay_workloads.errors import ConfigError
-from forebay_workloads.stores.hbase_cells import holds
 
 FAMILY = b"f:"  # of all columns of a table that we make
 ROW = "row"  # the column that shows the names of rows of somebody else
