@@ -11,7 +11,12 @@ from tests.e2e.kit.waiting import condition, until
 from tests.e2e.kit.watching import finished, phase, shown, stages
 from tests.servers.kit import movies
 
-pytestmark = [pytest.mark.e2e, pytest.mark.servers, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.servers,
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("stores"),  # the servers are of one worker
+]
 USERS, ITEMS = 120, 60
 
 
@@ -56,7 +61,7 @@ def test_ratings_travel_from_kafka_over_cassandra_into_mongodb(
 
     def waiting():
         stores = api.list("datastores", namespace)
-        return [s["status"] for s in stores if condition(s).get("status") != "True"]
+        return [s.get("status") for s in stores if condition(s).get("status") != "True"]
 
     until(lambda: not waiting(), 120, "all three stores are Ready", waiting)
     run = finished(api, namespace, seconds=500)

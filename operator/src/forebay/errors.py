@@ -39,6 +39,8 @@ class Cause:
 class KubeError(ForebayError):
     """An answer of the Kubernetes API that is not a success."""
 
+    wait = 0.0  # seconds that the server asks for before the next try (Retry-After)
+
     def __init__(self, code: int, reason: str, message: str, causes: Sequence[Cause] = ()) -> None:
         self.code = code
         self.reason = reason

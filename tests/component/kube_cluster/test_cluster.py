@@ -207,6 +207,16 @@ async def test_every_refusal_is_one_of_our_errors(kube, fake, name):
     assert type(caught.value) is kind
 
 
+@pytest.mark.parametrize(("said", "seconds"), [("7", 7), ("86400", 60), ("soon", 0)])
+async def test_a_busy_server_is_asked_again_when_it_says(kube, fake, said, seconds):
+    busy = status(429, "TooManyRequests", "slow down")
+    busy.headers["Retry-After"] = said
+    fake.refuse.append(busy)
+    with pytest.raises(Unavailable) as caught:
+        await kube.apply(job())
+    assert caught.value.wait == seconds
+
+
 async def test_a_refused_object_names_every_field_and_stays_short(kube, fake):
     causes = [{"reason": "FieldValueInvalid", "field": "spec.template", "message": "x" * 9000}]
     fake.refuse.append(status(422, "Invalid", "y" * 9000, causes * 40))

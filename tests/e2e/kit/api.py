@@ -49,6 +49,11 @@ class Api:
         assert self._proxy.stdout is not None
         self._proxy.stdout.close()
 
+    @property
+    def base(self) -> str:
+        """Where the proxy listens: every right of an administrator, without a password."""
+        return self._base
+
     def call(
         self, method: str, path: str, body: Any = None, kind: str = "application/json"
     ) -> tuple[int, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
 import kopf
 
+from forebay.handlers.ending import end_with
 from forebay.handlers.environment import Environment
 from forebay.handlers.options import configure
 from forebay.handlers.process import Process
@@ -25,6 +27,7 @@ def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
 async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
     """Sets kopf up and begins to reconcile. kopf listens only after this: to a process that has read everything."""
     configure(settings)
+    end_with(asyncio.all_tasks())
     try:
         environment, namespaces = Environment.read(os.environ), served_namespaces()
     except ValueError as error:  # kopf would try the same text again each minute, for ever

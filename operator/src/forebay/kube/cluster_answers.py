@@ -39,18 +39,22 @@ _BY_CODE: dict[int, type[KubeError]] = {
     429: Unavailable,
 }
 _SERVER_ERROR = 500
+_LONGEST_WAIT = 60.0  # seconds that a Retry-After may ask for
 _NAMESPACE_GOES = "NamespaceTerminating"  # reason of a cause, since Kubernetes 1.16
 
 
-def error(code: int, body: str) -> KubeError:
-    """The error for an answer with HTTP status `code` and this body."""
+def error(code: int, body: str, retry_after: str = "") -> KubeError:
+    """The error for an answer with HTTP status `code`, this body and this header."""
     status = _status(body)
     reason = str(status.get("reason") or code)
     message = str(status.get("message") or body.strip() or f"the API server answered {code}")
     which = _class(code, reason, message)
     if _NAMESPACE_GOES in {cause.get("reason") for cause in _details(status)}:
         which = Terminating
-    return which(code, reason, message, tuple(_causes(status)))
+    made = which(code, reason, message, tuple(_causes(status)))
+    if retry_after.isdecimal():  # else a date, which the API server never sends
+        made.wait = min(float(retry_after), _LONGEST_WAIT)
+    return made
 
 
 def _class(code: int, reason: str, message: str) -> type[KubeError]:

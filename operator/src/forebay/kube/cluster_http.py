@@ -77,7 +77,8 @@ class Http:
             async with answer:
                 self._told(method, str(answer.status))
                 if answer.status not in _OK:
-                    raise error(answer.status, await answer.text())
+                    wait = answer.headers.get("Retry-After", "")
+                    raise error(answer.status, await answer.text(), wait)
                 yield answer
         except (aiohttp.ClientError, TimeoutError, OSError) as broken:
             self._told(method, "none")

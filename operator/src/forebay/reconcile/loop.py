@@ -228,11 +228,13 @@ class Reconciler:
 
     async def _attempt(self, ref: Ref) -> str:
         """One pass that never raises: whatever is in the way is logged and tried again, later and later."""
+        asked = 0.0  # seconds, by the server
         try:
             again = await self.reconcile(ref)
         except Terminating as error:  # its end wakes us
             log.debug("namespace goes", kind=ref.kind.kind, name=ref.name, error=str(error))
         except KubeError as error:
+            asked = error.wait
             log.warning("pass failed", kind=ref.kind.kind, name=ref.name, error=str(error))
         except Exception:  # one object's bug must not stop the others
             log.exception("pass crashed", kind=ref.kind.kind, name=ref.name)
@@ -241,7 +243,7 @@ class Reconciler:
             if again is not None:
                 self._wakes.add_later(ref, again)
             return "ok" if ref in self._lookouts else "gone"
-        self._wakes.add_later(ref, self._back_off(ref))
+        self._wakes.add_later(ref, max(asked, self._back_off(ref)))
         return "error"
 
     def _back_off(self, ref: Ref) -> float:
