@@ -24,6 +24,7 @@ from forebay_workloads.streams import kafka_errors
 from forebay_workloads.streams.base import Polled, Positions
 from forebay_workloads.streams.kafka_connection import CALL_SECONDS, Connection, Place, Topic
 from forebay_workloads.streams.kafka_fair import Message, Waiting
+from forebay_workloads.streams.kafka_keeper import Keeper
 
 JOIN_SECONDS = 25.0  # until the group has let us in and each partition has said what it has
 SILENCE = 20.0  # seconds of lost connections after which the stage ends; the client tries again until then
@@ -47,7 +48,7 @@ OPTIONS: Mapping[str, Any] = {
     "allow.auto.create.topics": False,
     "session.timeout.ms": 10_000,  # a killed member's partitions go to the others after that
     "heartbeat.interval.ms": 3_000,
-    "max.poll.interval.ms": 600_000,  # one batch may take so long in a slow store
+    "max.poll.interval.ms": 600_000,  # a batch may take longer: see kafka_keeper
     "fetch.wait.max.ms": 100,
     "queued.max.messages.kbytes": 32_768,
     "queued.min.messages": 20_000,
@@ -75,6 +76,8 @@ class Member:
         self._failed: Exception | None = (
             None  # of a callback: raised when the client's call is over
         )
+        interval = OPTIONS["max.poll.interval.ms"] / 1000
+        self._keeper = Keeper(self._lock, self._kept, interval)
         with connection.speak(f"cannot consume as group {group!r}"):
             self._consumer = Consumer(
                 connection.client(self._causes, **OPTIONS, **{"group.id": group})
@@ -85,6 +88,7 @@ class Member:
     def consume(self, topics: Sequence[str], most: int, wait: float) -> Polled:
         """The contract's `consume`. Joining the group comes on top of `wait`, at most JOIN_SECONDS."""
         with self._lock:
+            self._keeper.back()
             self._subscribe(topics)
             started = time.monotonic()
             ready = started if self._settled() else None
@@ -96,7 +100,9 @@ class Member:
                     self._check_joining(started)
                     continue
                 if self._waiting.count or time.monotonic() >= ready + wait:
-                    return self._take(most)
+                    polled = self._take(most)
+                    self._keeper.given(polled.positions)
+                    return polled
                 self._check_silence()
 
     def _subscribe(self, topics: Sequence[str]) -> None:
@@ -169,6 +175,16 @@ class Member:
         failed, self._failed = self._failed, None
         if failed is not None:
             raise failed
+
+    def _kept(self) -> None:
+        """A poll in place of an owner that is busy; what is wrong is told at its next one."""
+        try:
+            message = self._consumer.poll(
+                SLICE
+            )  # not 0: its callbacks may wait, see Keeper.release
+            self._sort([] if message is None else [message])
+        except KafkaException as error:
+            self._fail(error)
 
     def _sort(self, messages: Iterable[Message]) -> None:
         """Records into their lines; all of them before the first error is raised, or records would be lost."""
@@ -278,6 +294,7 @@ class Member:
 
     def _taken(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         places = [(one.topic, one.partition) for one in partitions]
+        self._keeper.release(places)
         try:
             finished = self._revoked(places) if self._revoked and places else None
             self.commit({at: end for at, end in (finished or {}).items() if at in places})
@@ -316,25 +333,28 @@ class Member:
         """Durable when it returns. Positions of partitions that went to others are left to them."""
         with self._lock:
             fresh = self.fresh(positions)
-            for _ in range(GENERATIONS):
-                what = f"cannot commit for group {self.group!r}"
-                if not fresh or self._connection.patiently(
-                    what, lambda: self._commit(fresh), self._causes
-                ):
-                    self._done |= fresh
-                    return
-                time.sleep(SLICE)
+            if fresh:
+                self._keeper.run(lambda: self._set(fresh))
+            self._keeper.done(positions)
+
+    def _set(self, fresh: dict[Place, int]) -> None:
+        what = f"cannot commit for group {self.group!r}"
+        for _ in range(GENERATIONS):
+            if self._connection.patiently(what, lambda: self._commit(fresh), self._causes):
+                self._done |= fresh
+                return
+            time.sleep(SLICE)
 
     def _commit(self, fresh: Mapping[Place, int]) -> bool:
         """Whether the group took it; it does not when it gave the partitions away: the next poll tells us so."""
         try:
             answer = self._consumer.commit(offsets=self.offsets(fresh), asynchronous=False)
         except KafkaException as error:
-            if kafka_errors.error_of(error).code() in _NOT_OURS:
+            if kafka_errors.error_of(error).code() in kafka_errors.NOT_OURS:
                 return False
             raise
         errors = [at.error for at in answer or () if at.error is not None]
-        other = next((one for one in errors if one.code() not in _NOT_OURS), None)
+        other = next((one for one in errors if one.code() not in kafka_errors.NOT_OURS), None)
         if other is not None:
             raise KafkaException(other)
         return not errors
@@ -348,11 +368,14 @@ class Member:
 
     def committed_elsewhere(self, positions: Positions) -> None:
         """A transaction has committed them."""
-        self._done |= positions
+        with self._lock:
+            self._done |= positions
+            self._keeper.done(positions)
 
     def metadata(self) -> Any:
         """Who this member is, for a transaction."""
-        return self._consumer.consumer_group_metadata()
+        with self._lock:
+            return self._keeper.run(self._consumer.consumer_group_metadata)
 
     def rewind(self) -> None:
         """What was handed out and not committed comes again."""
@@ -369,12 +392,6 @@ class Member:
     def close(self) -> None:
         """Leaves the group, so that others go on at once."""
         with self._lock:
+            self._keeper.end()
             self._consumer.close()
-
-
-_NOT_OURS = {
-    KafkaError.UNKNOWN_MEMBER_ID,
-    KafkaError.ILLEGAL_GENERATION,
-    KafkaError.FENCED_INSTANCE_ID,
-    KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001 - the client's local code
-}
+        self._keeper.close()
