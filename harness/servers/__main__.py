@@ -1,4 +1,4 @@
-"""`python -m harness.servers up|stop|kill|down|status|product NAME…`: servers for tests.
+"""`python -m harness.servers up|stop|kill|down|status|describe|product NAME…`: servers for tests.
 
 Without a name: all of them. `up` prints lines that a shell can take; state lies in SERVERS_DIR, by default
 `.servers` of the checkout. See docs/servers.md.
@@ -6,6 +6,7 @@ Without a name: all of them. `up` prints lines that a shell can take; state lies
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +17,12 @@ from harness.servers import life
 def up(name: str) -> bool:
     """Starts it, or says that it runs."""
     began, there = time.monotonic(), life.running(name)
-    server = life.up(name)
+    try:
+        server = life.up(name)
+    except KeyboardInterrupt:
+        if not there:
+            life.stop(name)  # it would go on by itself, and nobody knows of it
+        raise
     how = "runs already" if there else f"answers after {time.monotonic() - began:.1f} s"
     print(f"{name} {how}", file=sys.stderr)
     print(f"export {server.variable}='{server.uri}'")
@@ -49,6 +55,12 @@ def status(name: str) -> bool:
     return server is not None
 
 
+def describe(name: str) -> bool:
+    """One line of JSON for programs, with the password: `forebay dev` reads it."""
+    print(json.dumps(life.description(name)))
+    return True
+
+
 def product(name: str) -> bool:
     """What it is, with its version."""
     print(life.recipe(name).product)
@@ -61,6 +73,7 @@ _COMMANDS: Mapping[str, Callable[[str], bool]] = {
     "kill": kill,
     "down": down,
     "status": status,
+    "describe": describe,
     "product": product,
 }
 
@@ -77,6 +90,8 @@ def main() -> None:
         fine = [command(name) for name in sys.argv[2:] or life.RECIPES]
     except RuntimeError as error:
         sys.exit(f"servers: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(0 if all(fine) else 1)
 
 

@@ -13,12 +13,13 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from harness import folders
 from harness.folders import StateFolder, locked
 from harness.processes import Processes
 from harness.servers import ports
+from harness.servers.datastore import objects
 from harness.servers.recipe import Recipe
 from harness.servers.server import HOST, Server
 
@@ -68,6 +69,21 @@ def running(name: str, root: Path | None = None) -> Server | None:
     """The server if its process runs; None when it does not."""
     folder = _folder(name, root)
     return _known(folder) if Processes(folder).pid(name) else None
+
+
+def description(name: str, root: Path | None = None) -> dict[str, Any]:
+    """What programs want to know of it; without an address when there is none of that name."""
+    folder = _folder(name, root)
+    server = _known(folder)
+    told: dict[str, Any] = {
+        "name": name,
+        "product": recipe(name).product,
+        "running": Processes(folder).pid(name) is not None,
+        "log": str(folder.root / "log" / f"{name}.log"),
+    }
+    if server is not None:
+        told |= {"address": server.address, "user": server.user, "objects": objects(server)}
+    return told
 
 
 def kill(name: str, root: Path | None = None) -> None:

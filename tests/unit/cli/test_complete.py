@@ -29,7 +29,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("forebay de", ["describe", "delete"]),
+        ("forebay de", ["describe", "delete", "dev"]),
         ("forebay get nosql", ["nosqlpipelines"]),
         ("forebay get dst ", ["local", "other"]),
         ("forebay describe dst o", ["other"]),

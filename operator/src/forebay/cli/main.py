@@ -12,6 +12,7 @@ from forebay.cli import (
     datasets,
     delete,
     describe,
+    dev,
     dlq,
     down,
     events,
@@ -52,6 +53,7 @@ for _module, _command in (
 ):
     app.command(epilog=_module.EXAMPLES)(_command)
 app.add_typer(dlq.app)
+app.add_typer(dev.app)
 app.add_typer(datasets.app)
 
 
