@@ -31,6 +31,10 @@ def _mongodb(server: Server) -> dict[str, Any]:
     }
 
 
+def _couchbase(server: Server) -> dict[str, Any]:
+    return {"hosts": [server.address], "bucket": server.options["bucket"]}
+
+
 def _dynamodb(server: Server) -> dict[str, Any]:
     return {"region": server.options["region"], "endpoint": f"http://{server.address}"}
 
@@ -43,6 +47,7 @@ _BLOCKS: Mapping[str, Callable[[Server], dict[str, Any]]] = {
     "kafka": _kafka,
     "cassandra": _cassandra,
     "mongodb": _mongodb,
+    "couchbase": _couchbase,
     "dynamodb": _dynamodb,
     "hbase": _hbase,
 }

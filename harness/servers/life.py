@@ -77,13 +77,20 @@ def description(name: str, root: Path | None = None) -> dict[str, Any]:
     server = _known(folder)
     told: dict[str, Any] = {
         "name": name,
-        "product": recipe(name).product,
+        "product": _product(name),
         "running": Processes(folder).pid(name) is not None,
         "log": str(folder.root / "log" / f"{name}.log"),
     }
     if server is not None:
         told |= {"address": server.address, "user": server.user, "objects": objects(server)}
     return told
+
+
+def _product(name: str) -> str:
+    try:
+        return recipe(name).product
+    except ImportError as error:
+        return f"cannot be started: {error}"
 
 
 def kill(name: str, root: Path | None = None) -> None:

@@ -14,7 +14,7 @@ def server(name):
     return Server(name, how.port, user=how.user, password="s3cret", options=how.options)
 
 
-@pytest.mark.parametrize("name", ["kafka", "cassandra", "mongodb", "dynamodb", "hbase"])
+@pytest.mark.parametrize("name", life.RECIPES)
 def test_each_server_has_a_datastore_that_is_valid_and_names_its_secret(name):
     *secrets, store = objects(server(name))
     assert validate(store) == []
