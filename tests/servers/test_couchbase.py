@@ -17,7 +17,7 @@ from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.stores import couchbase_index, couchbase_scan, open_store
 from forebay_workloads.stores.base import CHUNK_BYTES
 from forebay_workloads.stores.couchbase_connection import Connection
-from forebay_workloads.stores.couchbase_own import Own
+from forebay_workloads.stores.couchbase_own import home
 from tests.contract.rows import fill, numbers, read
 from tests.contract.store_conformance import StoreConformance, store  # noqa: F401 - a fixture
 
@@ -38,7 +38,7 @@ class CouchbaseAdapter:
         """Where the adapter's own documents lie: the driver's collection, and what their names begin with."""
         if self._place is None:
             connection = Connection(self.ref)
-            self._place = Own(connection).place
+            self._place = home(connection, self.ref.settings["scope"])
             connection.close()
         bucket = self.scopes.bucket
         if self._place.collection == "_default":
@@ -262,12 +262,12 @@ def test_a_writer_killed_before_its_documents_leaves_rows_that_the_next_one_comp
 
 def test_rows_that_were_there_are_noted_no_second_time(store, adapter):  # noqa: F811
     fill(store, "t", numbers(0, 300))
-    number = store._catalog.info("t").id
-    before = store._scans._index.pages(number)
+    info = store._catalog.info("t")
+    before = store._scans._index.pages(info.home, info.id)
     for _ in range(5):
         with adapter.open() as other:
             other.write("t", numbers(0, 300), ["id"])
-    assert store._scans._index.pages(number) == before
+    assert store._scans._index.pages(info.home, info.id) == before
 
 
 # what changes behind our back

@@ -16,7 +16,6 @@ from forebay_workloads.stores.couchbase_catalog import Catalog
 from forebay_workloads.stores.couchbase_connection import Connection, Outcome
 from forebay_workloads.stores.couchbase_index import Index
 from forebay_workloads.stores.couchbase_names import Place
-from forebay_workloads.stores.couchbase_own import Own
 from forebay_workloads.stores.couchbase_query import Names
 from forebay_workloads.stores.couchbase_scan import Scans
 from forebay_workloads.stores.couchbase_write import Writes
@@ -137,9 +136,8 @@ class Store:
     """The adapter's parts on that server."""
 
     def __init__(self, server):
-        own, names = Own(server), Names(server)
-        index = Index(server, own)
-        self.catalog = Catalog(server, own, names)
+        index, names = Index(server), Names(server)
+        self.catalog = Catalog(server, names)
         self.scans = Scans(server, self.catalog, index, names)
         self.writes = Writes(server, self.catalog, index)
 
@@ -181,7 +179,7 @@ def test_a_score_is_merged_into_somebody_elses_documents(server):
 def test_a_table_is_made_as_a_collection_with_its_scope_after_its_note(server):
     store = Store(server)
     store.catalog.ensure("shop.orders", numbers(0, 1).schema, ["id"])
-    assert server.made == ["social.forebay_store", "shop", "shop.orders"]
+    assert server.made == ["shop", "shop.forebay_store", "shop.orders"]
     assert store.writes.write("shop.orders", numbers(0, 30), ["id"], merge=False).written == 30
     assert sorted(server.there["shop"]["orders"].held, key=int) == [str(n) for n in range(30)]
     assert sorted(row["id"] for row in Store(server).read("shop.orders", 3)) == list(range(30))
@@ -228,3 +226,13 @@ def test_the_adapters_own_collection_is_no_table(server):
     with pytest.raises(ConfigError, match="the store's own"):
         Store(server).catalog.ensure("forebay_store", numbers(0, 1).schema, ["id"])
     assert Place("social", "tweets") == Store(server).catalog.info("tweets").place
+
+
+def test_two_datastores_of_different_scopes_mean_the_same_table(server):
+    store = Store(server)
+    store.catalog.ensure("shop.orders", numbers(0, 1).schema, ["id"])
+    server.scope = "shop"
+    other = Store(server)
+    other.writes.write("orders", numbers(0, 10), ["id"], merge=False)
+    server.scope = "social"
+    assert sorted(row["id"] for row in store.read("shop.orders", 2)) == list(range(10))

@@ -21,6 +21,7 @@ from forebay_workloads.stores.couchbase_names import Place
 from forebay_workloads.stores.couchbase_query import Names
 
 REF = StoreRef("s", "couchbase", {"hosts": ["a", "b:1"], "bucket": "shop"})
+HERE = Place()
 TWEETS = Place("social", "tweets")
 
 
@@ -94,7 +95,6 @@ def test_a_bucket_of_one_collection_is_asked_by_its_name():
 class Documents:
     """Holds pages of keys."""
 
-    place = Place()
     where = "here"
 
     def __init__(self):
@@ -143,39 +143,39 @@ def test_each_key_is_read_once_in_one_part_whoever_wrote_it_how_often(
 ):
     monkeypatch.setattr(couchbase_index, "PAGE_KEYS", 7)
     monkeypatch.setattr(couchbase_index, "PART_KEYS", 10)
-    writers = [Index(documents, documents) for _ in range(3)]
+    writers = [Index(documents) for _ in range(3)]
     keys = [f"k{number}" for number in range(100)]
     for number, writer in enumerate(writers):
         for first in range(number * 20, 100, 9):
-            writer.add("t", keys[first : first + 9])
+            writer.add(HERE, "t", keys[first : first + 9])
     reader = writers[0]
-    pages = reader.pages("t")
-    parts = [list(reader.keys("t", pages, part, count)) for part in range(count)]
+    pages = reader.pages(HERE, "t")
+    parts = [list(reader.keys(HERE, "t", pages, part, count)) for part in range(count)]
     assert sorted(key for part in parts for key in part) == sorted(keys)
-    assert parts == [list(reader.keys("t", pages, part, count)) for part in range(count)]
+    assert parts == [list(reader.keys(HERE, "t", pages, part, count)) for part in range(count)]
 
 
 def test_a_page_holds_so_many_keys_and_is_filled_before_another_begins(documents):
-    index = Index(documents, documents)
+    index = Index(documents)
     for number in range(1200):
-        index.add("t", [str(number)])
-    assert index.pages("t") == math.ceil(1200 / couchbase_index.PAGE_KEYS)
+        index.add(HERE, "t", [str(number)])
+    assert index.pages(HERE, "t") == math.ceil(1200 / couchbase_index.PAGE_KEYS)
 
 
 def test_a_page_that_is_not_as_it_was_left_is_left_to_whoever_changed_it(documents):
-    index = Index(documents, documents)
-    index.add("t", ["a"])
+    index = Index(documents)
+    index.add(HERE, "t", ["a"])
     documents.held["keys/t/000000001"] = orjson.dumps(["a", "from an answer that was lost"])
-    index.add("t", ["b"])
-    assert "from an answer that was lost" in list(index.keys("t", 2, 0, 1))
-    assert set(index.keys("t", 2, 0, 1)) >= {"a", "b"}
+    index.add(HERE, "t", ["b"])
+    assert "from an answer that was lost" in list(index.keys(HERE, "t", 2, 0, 1))
+    assert set(index.keys(HERE, "t", 2, 0, 1)) >= {"a", "b"}
 
 
 def test_a_page_that_was_never_written_has_no_keys(documents):
-    index = Index(documents, documents)
+    index = Index(documents)
     documents.increment("keys/t")
-    index.add("t", ["a"])
-    assert list(index.keys("t", index.pages("t"), 0, 1)) == ["a"]
+    index.add(HERE, "t", ["a"])
+    assert list(index.keys(HERE, "t", index.pages(HERE, "t"), 0, 1)) == ["a"]
 
 
 # errors

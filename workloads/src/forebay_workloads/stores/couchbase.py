@@ -47,12 +47,12 @@ class CouchbaseStore:
     def __init__(self, ref: StoreRef) -> None:
         self.name = ref.name
         self._connection = Connection(ref)
-        own, names = Own(self._connection), Names(self._connection)
-        index = Index(self._connection, own)
-        self._catalog = Catalog(self._connection, own, names)
+        index, names = Index(self._connection), Names(self._connection)
+        self._catalog = Catalog(self._connection, names)
         self._scans = Scans(self._connection, self._catalog, index, names)
         self._writes = Writes(self._connection, self._catalog, index)
         self._gets = Gets(self._connection, self._catalog)
+        own = Own(self._connection, self._connection.scope)
         self._blobs = ChunkedBlobs(CouchbaseShelf(self._connection, own))
 
     def probe(self) -> Probe:

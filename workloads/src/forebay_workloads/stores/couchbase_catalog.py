@@ -49,6 +49,7 @@ class TableInfo:
     place: Place
     schema: pa.Schema
     key: list[str]
+    home: Place  # of the adapter's own documents of its scope
     own: bool  # made by `ensure`: its types stand in a note
     id: str = ""  # a new one each time that `ensure` makes the table
     expiry: Mapping[str, int] = field(default_factory=dict)  # column of times → seconds after it
@@ -63,9 +64,9 @@ class TableInfo:
 class Catalog:
     """Looks up, makes and widens tables."""
 
-    def __init__(self, connection: Connection, own: Own, names: Names) -> None:
+    def __init__(self, connection: Connection, names: Names) -> None:
         self._connection = connection
-        self._own = own
+        self._owns: dict[str, Own] = {}
         self._names = names
         self._known: Known[TableInfo] = Known()
         self._lock = threading.Lock()
@@ -87,11 +88,15 @@ class Catalog:
         """The table may have changed."""
         self._known.forget(table)
 
+    def _own(self, scope: str) -> Own:
+        """The adapter's own documents of a scope."""
+        return self._owns.setdefault(scope, Own(self._connection, scope))
+
     def _tables(self) -> list[str]:
         scope = self._connection.scope
         there = self._connection.scopes().get(scope, set())
-        made = self._own.entries(TABLES)
-        names = {*there, *(name.removeprefix(f"{scope}.") for name in made)} - {OWN, DEFAULT}
+        made = self._own(scope).entries(TABLES)
+        names = {*there, *made} - {OWN, DEFAULT}
         return sorted(names)[:SHOWN]
 
     def _find(self, table: str) -> TableInfo | None:
@@ -103,21 +108,22 @@ class Catalog:
             place = Place(scope, collection)
         else:
             place = without_collections(scope, collection)
-        note = self._own.entries(TABLES).get(_entry(scope, collection))
+        own = self._own(scope)
+        note = own.entries(TABLES).get(collection)
         if note is not None:
-            return _noted(note, table, place)
-        return None if place.prefix else self._foreign(table, place)
+            return _noted(note, table, place, own.place)
+        return None if place.prefix else self._foreign(table, place, own.place)
 
-    def _foreign(self, table: str, place: Place) -> TableInfo:
+    def _foreign(self, table: str, place: Place, home: Place) -> TableInfo:
         """Of somebody else's documents."""
         try:
             names = self._names.some(place, SAMPLE)
         except (ConfigError, DataError) as error:
             bare = pa.schema([(ID, pa.string())])
-            return TableInfo(table, place, bare, [ID], own=False, unlisted=error.message)
+            return TableInfo(table, place, bare, [ID], home, own=False, unlisted=error.message)
         found = self._connection.many(place, "get", names_only(names), f"table {table!r}").done
         schema = inferred(parsed(name, data, table) for name, data in found.items())
-        return TableInfo(table, place, schema, [ID], own=False, empty=not found)
+        return TableInfo(table, place, schema, [ID], home, own=False, empty=not found)
 
     def ensure(self, table: str, schema: pa.Schema, key: Sequence[str]) -> None:
         """Makes the table, or checks that it has these columns and this key; an empty collection is taken over."""
@@ -140,19 +146,19 @@ class Catalog:
 
     def _note(self, scope: str, collection: str, schema: pa.Schema, key: Sequence[str]) -> None:
         """Before the collection: documents without a note would be taken for somebody else's."""
-        self._own.ready()
-        name, note = _entry(scope, collection), _note_of(schema, key, uuid.uuid4().hex, {})
+        self._own(scope).ready()
+        note = _note_of(schema, key, uuid.uuid4().hex, {})
         gone = self._connection.has_collections and collection not in self._connection.scopes().get(
             scope, ()
         )
 
         def edit(entries: Entries) -> bool:
-            if name in entries and not gone:
+            if collection in entries and not gone:
                 return False
-            entries[name] = note
+            entries[collection] = note
             return True
 
-        self._own.change(TABLES, edit)
+        self._own(scope).change(TABLES, edit)
 
     def widen(self, info: TableInfo, schema: pa.Schema) -> TableInfo:
         """Adds the columns that a merge brings and the table lacks; documents of others need no word of it."""
@@ -173,7 +179,7 @@ class Catalog:
         before, after = (
             _note_of(one.schema, one.key, one.id, one.expiry) for one in (info, wished)
         )
-        name = _entry(*split(info.name, self._connection.scope))
+        scope, name = split(info.name, self._connection.scope)
 
         def edit(entries: Entries) -> bool:
             if entries.get(name) != before:
@@ -181,12 +187,8 @@ class Catalog:
             entries[name] = after
             return True
 
-        self._own.change(TABLES, edit)
+        self._own(scope).change(TABLES, edit)
         return self.info(info.name)
-
-
-def _entry(scope: str, collection: str) -> str:
-    return f"{scope}.{collection}"
 
 
 def _note_of(
@@ -201,11 +203,11 @@ def _note_of(
     }
 
 
-def _noted(note: Mapping[str, Any], table: str, place: Place) -> TableInfo:
+def _noted(note: Mapping[str, Any], table: str, place: Place, home: Place) -> TableInfo:
     try:
         schema = ipc.read_schema(pa.py_buffer(b64decode(note["schema"])))
         key, number, expiry = list(note["key"]), str(note["id"]), dict(note["expiry"])
-        return TableInfo(table, place, schema, key, own=True, id=number, expiry=expiry)
+        return TableInfo(table, place, schema, key, home, own=True, id=number, expiry=expiry)
     except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
         message = f"table {table!r}: the note of its columns in {OWN!r} cannot be read"
         raise DataError("SchemaMismatch", message) from error

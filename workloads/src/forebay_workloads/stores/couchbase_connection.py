@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 from couchbase.auth import CertificateAuthenticator, PasswordAuthenticator
 from couchbase.cluster import Cluster
+from couchbase.constants import FMT_BYTES, FMT_JSON
 from couchbase.durability import Durability, ServerDurability
 from couchbase.options import ClusterOptions, ClusterTimeoutOptions
 from couchbase.result import GetResult
-from couchbase.transcoder import RawBinaryTranscoder, RawJSONTranscoder, Transcoder
+from couchbase.transcoder import Transcoder
 
 from forebay_workloads import tls
 from forebay_workloads.contract import StoreRef, mounted
@@ -50,8 +51,7 @@ class _Json(Transcoder):  # type: ignore[misc]
     """Documents cross as the bytes of their JSON."""
 
     def encode_value(self, value: bytes) -> tuple[bytes, int]:
-        found: tuple[bytes, int] = RawJSONTranscoder().encode_value(value)
-        return found
+        return value, FMT_JSON
 
     def decode_value(self, value: bytes, flags: int) -> bytes:  # noqa: ARG002 - of others too
         return value
@@ -59,8 +59,7 @@ class _Json(Transcoder):  # type: ignore[misc]
 
 class _Bytes(_Json):
     def encode_value(self, value: bytes) -> tuple[bytes, int]:
-        found: tuple[bytes, int] = RawBinaryTranscoder().encode_value(value)
-        return found
+        return value, FMT_BYTES
 
 
 JSON, BYTES = _Json(), _Bytes()

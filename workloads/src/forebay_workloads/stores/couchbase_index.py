@@ -20,7 +20,7 @@ from couchbase.options import DeltaValue, SignedInt64
 from forebay_workloads.errors import RetryableError
 from forebay_workloads.stores.couchbase_connection import JSON, Connection, names_only
 from forebay_workloads.stores.couchbase_errors import CHANGED, EXISTS, MISSING
-from forebay_workloads.stores.couchbase_own import Own
+from forebay_workloads.stores.couchbase_names import Place
 
 PAGE_KEYS = 500
 PAGES_AT_ONCE = 50
@@ -44,33 +44,34 @@ class Page:
 class Index:
     """The keys of all tables."""
 
-    def __init__(self, connection: Connection, own: Own) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._own = own
         self._pages: dict[str, Page] = {}
         self._lock = threading.Lock()
 
-    def add(self, table: str, keys: Sequence[str]) -> None:
-        """Returns when all of them are in a page."""
+    def add(self, home: Place, table: str, keys: Sequence[str]) -> None:
+        """Returns when all of them are in a page. `home`: where the adapter's own documents of that table lie."""
         with self._lock:
             page = self._pages.setdefault(table, Page())
         with page.lock:
             rest = list(keys)
             while rest:
                 room = PAGE_KEYS - len(page.keys)
-                self._extend(table, page, rest[:room])
+                self._extend(home, table, page, rest[:room])
                 rest = rest[room:]
                 if len(page.keys) >= PAGE_KEYS:
                     page.drop()
 
-    def _extend(self, table: str, page: Page, keys: Sequence[str]) -> None:
+    def _extend(self, home: Place, table: str, page: Page, keys: Sequence[str]) -> None:
         """A write whose outcome is unknown may come late: it cannot undo another, as each page is compared and set."""
         for _ in range(ATTEMPTS):
             if not page.number:
-                page.number = self._next(table)
+                page.number = self._next(home, table)
             data = orjson.dumps([*page.keys, *keys])
             try:
-                cas = self._connection.patiently(partial(self._put, table, page, data), "its keys")
+                cas = self._connection.patiently(
+                    partial(self._put, home, table, page, data), "its keys"
+                )
             except BaseException:
                 page.drop()
                 raise
@@ -82,11 +83,10 @@ class Index:
         message = f"{self._connection.where}: the page of a table's keys keeps being changed"
         raise RetryableError("StoreThrottled", message)
 
-    def _put(self, table: str, page: Page, data: bytes) -> int:
+    def _put(self, home: Place, table: str, page: Page, data: bytes) -> int:
         """The page's new mark; 0 when it is not as we left it."""
-        place = self._own.place
-        collection = self._connection.collection(place)
-        name = f"{place.prefix}{_page(table, page.number)}"
+        collection = self._connection.collection(home)
+        name = f"{home.prefix}{_page(table, page.number)}"
         options: dict[str, Any] = {"transcoder": JSON, **self._connection.durable()}
         try:
             if page.cas:
@@ -95,40 +95,38 @@ class Index:
         except (CHANGED, EXISTS, MISSING):
             return 0
 
-    def _next(self, table: str) -> int:
-        place = self._own.place
-
+    def _next(self, home: Place, table: str) -> int:
         def count() -> int:
-            binary = self._connection.collection(place).binary()
+            binary = self._connection.collection(home).binary()
             options = {"initial": SignedInt64(1), "delta": DeltaValue(1)}
             found = binary.increment(
-                f"{place.prefix}{_count(table)}", **options, **self._connection.durable()
+                f"{home.prefix}{_count(table)}", **options, **self._connection.durable()
             )
             return int(found.content)
 
         return self._connection.patiently(count, "its pages of keys")
 
-    def pages(self, table: str) -> int:
+    def pages(self, home: Place, table: str) -> int:
         """How many pages were begun."""
         name = _count(table)
-        found = self._connection.many(self._own.place, "get", {name: b""}, "its pages of keys")
+        found = self._connection.many(home, "get", {name: b""}, "its pages of keys")
         return int(found.done.get(name, b"0"))
 
-    def keys(self, table: str, pages: int, part: int, of: int) -> Iterator[str]:
+    def keys(self, home: Place, table: str, pages: int, part: int, of: int) -> Iterator[str]:
         """Each key of one of so many parts, once, in the order of the pages; at most PART_KEYS in memory."""
         rounds = max(1, -(-pages * PAGE_KEYS // (of * PART_KEYS)))
         for turn in range(rounds):
             seen: set[str] = set()
-            for key in self._all(table, pages):
+            for key in self._all(home, table, pages):
                 if number(key) % (of * rounds) == part + of * turn and key not in seen:
                     seen.add(key)
                     yield key
 
-    def _all(self, table: str, pages: int) -> Iterator[str]:
+    def _all(self, home: Place, table: str, pages: int) -> Iterator[str]:
         for first in range(1, pages + 1, PAGES_AT_ONCE):
             some = range(first, min(first + PAGES_AT_ONCE, pages + 1))
             names = [_page(table, number) for number in some]
-            found = self._connection.many(self._own.place, "get", names_only(names), "its keys")
+            found = self._connection.many(home, "get", names_only(names), "its keys")
             for name in names:  # one that its writer never wrote has no rows
                 yield from orjson.loads(found.done.get(name, b"[]"))
 

@@ -1,7 +1,7 @@
 """The adapter's own documents: lists of the tables that it made, of blobs and of uploads, and the blobs' chunks.
 
-Used by `couchbase_catalog.py` and `couchbase_blob.py`. They lie in the collection `forebay_store` of the DataStore's
-scope, made for the first table or blob. A list is one document that is compared and set, because a server without its
+Used by `couchbase_catalog.py` and `couchbase_blob.py`. They lie in the collection `forebay_store` of a scope, made
+for its first table or blob. A list is one document that is compared and set, because a server without its
 query service cannot tell which documents there are.
 """
 
@@ -57,11 +57,17 @@ def _unless_there(connection: Connection, work: Callable[[], Any], what: str) ->
     connection.patiently(once, what)
 
 
-class Own:
-    """Lists by name, and documents of the adapter's own."""
+def home(connection: Connection, scope: str) -> Place:
+    """Where the adapter's own documents of a scope lie."""
+    return Place(scope, OWN) if connection.has_collections else without_collections(scope, OWN)
 
-    def __init__(self, connection: Connection) -> None:
+
+class Own:
+    """Lists by name, and documents of the adapter's own, in one scope."""
+
+    def __init__(self, connection: Connection, scope: str) -> None:
         self._connection = connection
+        self._scope = scope
         self._place: Place | None = None
         self._there = False
         self._lock = threading.Lock()
@@ -70,9 +76,7 @@ class Own:
     def place(self) -> Place:
         """Where they lie."""
         if self._place is None:
-            scope = self._connection.scope
-            modern = self._connection.has_collections
-            self._place = Place(scope, OWN) if modern else without_collections(scope, OWN)
+            self._place = home(self._connection, self._scope)
         return self._place
 
     def ready(self) -> None:
@@ -85,7 +89,7 @@ class Own:
     def exists(self) -> bool:
         """Whether there can be anything."""
         if not self._there:
-            known = self._connection.scopes().get(self.place.scope, set())
+            known = self._connection.scopes().get(self._scope, set())
             self._there = not self._connection.has_collections or OWN in known
         return self._there
 

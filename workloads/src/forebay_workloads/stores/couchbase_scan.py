@@ -43,7 +43,7 @@ class Scans:
         """Names the table by its number. Couchbase has no pin: a scan sees what is there when it comes by."""
         info = self._catalog.info(table)
         if info.own:
-            pages = self._index.pages(info.id)
+            pages = self._index.pages(info.home, info.id)
             at = {"table": info.id, "pages": pages}
             return Snapshot(table, "None", rows=None if pages else 0, at=at)
         if info.unlisted:
@@ -83,7 +83,8 @@ class Scans:
     def _keys(self, info: TableInfo, split: Split) -> Iterator[str]:
         if info.own:
             pages = int(split.snapshot.at["pages"])
-            return self._index.keys(info.id, pages, int(split.at["part"]), split.count)
+            part = int(split.at["part"])
+            return self._index.keys(info.home, info.id, pages, part, split.count)
         return self._names.between(info.place, split.at["from"], split.at["to"])
 
     def _pages(self, info: TableInfo, keys: Iterator[str], most: int) -> Iterator[Raw]:

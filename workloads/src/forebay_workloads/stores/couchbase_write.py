@@ -99,7 +99,7 @@ class Writes:
             return send("upsert", whole)[1]
         refused: Refused = {}
         if whole and info.id not in self._new:
-            self._new[info.id] = not self._index.pages(info.id)
+            self._new[info.id] = not self._index.pages(info.home, info.id)
         names = list(whole)
         for first in range(0, len(names), SLICE):
             some = {name: whole[name] for name in names[first : first + SLICE]}
@@ -109,13 +109,13 @@ class Writes:
     def _slice(self, info: TableInfo, some: Mapping[str, bytes], send: Send) -> Refused:
         """As most of the slice before was: new ones at first, or those that are there."""
         if self._new[info.id]:
-            self._index.add(info.id, list(some))
+            self._index.add(info.home, info.id, list(some))
             there, refused = send("insert", some)
             rest = there
             self._new[info.id] = len(there) <= len(some) * (1 - MOSTLY_NEW)
         else:
             rest, refused = send("replace", some)
-            self._index.add(info.id, rest)
+            self._index.add(info.home, info.id, rest)
             self._new[info.id] = len(rest) > len(some) * MOSTLY_NEW
         return refused | send("upsert", {name: some[name] for name in rest})[1]
 
@@ -153,7 +153,7 @@ class Writes:
         until = {name: expiry[row] for name, row in last.items()}
         missing, refused = self._update(info, fields, until, create=not info.own)
         if missing:
-            self._index.add(info.id, missing)
+            self._index.add(info.home, info.id, missing)
             again = {name: fields[name] for name in missing}
             refused |= self._update(info, again, until, create=True)[1]
         return refused
