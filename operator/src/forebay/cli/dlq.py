@@ -1,7 +1,7 @@
 """`forebay dlq`: the dead letters of a pipeline's ingest.
 
 The control plane opens no stream and no store: the data plane's own program does, in a process that is given
-what the pod of the ingest is given, below a folder of its own that is gone afterwards.
+what the pod of the ingest is given, below a folder of its own that is gone afterwards; or in that pod itself.
 """
 
 import json
@@ -14,13 +14,16 @@ import typer
 
 from forebay.cli import age, complete, letterbox, table
 from forebay.cli.failure import UsageError, UserError
+from forebay.cli.letterbox import Source
 from forebay.cli.options import DEFAULT_STATE, Namespace, Output, State, TextFormat
 
 app = typer.Typer(name="dlq", no_args_is_help=True, help="Records that an ingest refused, and why.")
 LS_EXAMPLES = """\b
 Examples:
   forebay dlq ls fraud
-  forebay dlq ls fraud --since 1h -o json"""
+  forebay dlq ls fraud --since 1h -o json
+  forebay dlq ls fraud -f stores.yaml -f pipeline.yaml    # not run from here: the files say where its letters are
+  forebay dlq ls fraud --context prod -n shop             # in a cluster, in the pod that ingests"""
 SHOW_EXAMPLES = """\b
 Example:
   forebay dlq show fraud tx/0/17"""
@@ -28,7 +31,8 @@ REPLAY_EXAMPLES = """\b
 Examples:
   forebay dlq replay fraud --since 1h --dry-run
   forebay dlq replay fraud tx/0/17 tx/2/4
-  forebay dlq replay fraud"""
+  forebay dlq replay fraud
+  forebay dlq replay fraud --context prod -n shop --since 1h"""
 
 Pipeline = Annotated[
     str,
@@ -43,6 +47,22 @@ Since = Annotated[
     typer.Option("--since", metavar="DURATION", help="Only of the last 90s, 10m, 1h30m."),
 ]
 All = Annotated[bool, typer.Option("--all", help="Also letters that were replayed.")]
+Files = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filename",
+        "-f",
+        metavar="FILE|DIR|-",
+        help="Files with the pipeline, its DataStores and their Secrets, instead of the state folder.",
+    ),
+]
+Context = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        help="A context of kubectl, . for its current one: the pipeline of that cluster.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would be replayed and replay nothing.")
 ]
@@ -54,13 +74,16 @@ def ls(
     since: Since = None,
     everything: All = False,
     output: Output = TextFormat.TEXT,
+    filename: Files = None,
+    context: Context = None,
     state: State = DEFAULT_STATE,
     namespace: Namespace = None,
 ) -> None:
     """Lists dead letters."""
+    source = Source(state, namespace, filename or (), context)
     arguments = ["ls", *_since(since), *(["--all"] if everything else [])]
     found: list[dict[str, Any]] = []
-    letterbox.run(state, namespace, pipeline, arguments, found.append)
+    letterbox.run(source, pipeline, arguments, found.append)
     if output is TextFormat.JSON:
         typer.echo(json.dumps({"items": found}, indent=2, ensure_ascii=False))
     elif found:
@@ -74,12 +97,15 @@ def show(
     pipeline: Pipeline,
     letter: Id,
     output: Output = TextFormat.TEXT,
+    filename: Files = None,
+    context: Context = None,
     state: State = DEFAULT_STATE,
     namespace: Namespace = None,
 ) -> None:
     """Shows one dead letter whole: its cause, its headers, the record."""
+    source = Source(state, namespace, filename or (), context)
     found: list[dict[str, Any]] = []
-    letterbox.run(state, namespace, pipeline, ["show", letter], found.append)
+    letterbox.run(source, pipeline, ["show", letter], found.append)
     if not found:
         raise UserError(
             f"no dead letter {letter!r}", hint=f"`forebay dlq ls {pipeline} --all` lists them."
@@ -99,9 +125,12 @@ def show(
 def replay(
     pipeline: Pipeline,
     letters: Ids = None,
+    *,
     since: Since = None,
     dry_run: DryRun = False,
     output: Output = TextFormat.TEXT,
+    filename: Files = None,
+    context: Context = None,
     state: State = DEFAULT_STATE,
     namespace: Namespace = None,
 ) -> None:
@@ -109,6 +138,7 @@ def replay(
 
     After Ctrl-C the next replay goes on with what is left.
     """
+    source = Source(state, namespace, filename or (), context)
     arguments = ["replay", *(letters or []), *_since(since), *(["--dry-run"] if dry_run else [])]
     done: list[dict[str, Any]] = []
 
@@ -118,7 +148,7 @@ def replay(
             typer.echo(f"{line['id']}  attempt {line['attempt'] + 1}")
 
     try:
-        letterbox.run(state, namespace, pipeline, arguments, take)
+        letterbox.run(source, pipeline, arguments, take)
     finally:
         word = "would be replayed" if dry_run else "replayed"
         if output is TextFormat.JSON:
