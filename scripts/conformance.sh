@@ -21,5 +21,11 @@ if [ $# -eq 0 ]; then
 fi
 result=0
 python -m pytest -q --durations=5 -p tests.contract.record "${tests[@]}" "$@" || result=$?
+faults=0
+case "$store" in
+  embedded | files) ;;
+  *) python -m pytest -q tests/servers/test_faults.py tests/servers/test_faults_run.py -k "$store" || faults=$? ;;
+esac
+[ "$faults" -eq 0 ] || [ "$faults" -eq 5 ] || result=$faults # 5: no test is of this store
 python scripts/stores_table.py
 exit $result

@@ -279,6 +279,68 @@ def test_F65_a_secret_that_lacks_a_key_names_the_key_and_no_value(store, secrets
     assert named in world.status["conditions"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("mongodb", ("MONGODB_DATABASE_ADMIN_USER", "MONGODB_DATABASE_ADMIN_PASSWORD")),
+        ("mongodb", ("app_mongos_connectionString",)),
+        ("kafka", ("password", "sasl.jaas.config")),
+        ("kafka", ("ca.crt", "user.crt", "user.key", "user.p12", "user.password")),
+        ("dynamodb", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
+        ("files", ("anything",)),
+    ],
+)
+def test_a_secret_as_another_operator_writes_it_is_enough(kind, keys):
+    store = datastore("shop", type=kind, **{kind: {}}, auth={"secretRef": {"name": "shop-user"}})
+    world = a_world(store, secret("shop-user", keys=keys))
+    world.step()
+    assert len(world.names("Job")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [("mongodb", "'uri'"), ("hbase", "leave spec.auth out"), ("kafka", "'sasl.jaas.config'")],
+)
+def test_a_secret_without_any_known_key_is_told_which_are_expected(kind, named):
+    store = datastore("shop", type=kind, **{kind: {}}, auth={"secretRef": {"name": "shop-user"}})
+    world = a_world(store, secret("shop-user", keys=("login", "pass")))
+    world.step()
+    assert words(world.status) == ("False", "SecretMissing")
+    assert named in world.status["conditions"][0]["message"]
+
+
+def mounted(world) -> list[str]:
+    """Secrets that the probe's pod sees."""
+    volumes = world.child("Job")["spec"]["template"]["spec"]["volumes"]
+    return [volume["secret"]["secretName"] for volume in volumes if "secret" in volume]
+
+
+def test_the_secret_of_a_service_binding_is_waited_for_mounted_and_followed():
+    block = {"serviceBindingRef": {"name": "shop-binding"}, "database": "shop"}
+    world = a_world(datastore("shop", type="mongodb", mongodb=block))
+    world.step()
+    assert words(world.status) == ("False", "SecretMissing")
+    world.put(secret("shop-binding", "1", keys=("host", "port", "username", "password")))
+    world.step()
+    assert mounted(world) == ["shop-binding"]
+    (first,) = world.names("Job")
+    world.put(secret("shop-binding", "2"))
+    world.step()
+    assert world.names("Job") != [first]
+
+
+def test_a_k8ssandra_cluster_is_reached_by_its_service_and_superuser():
+    block = {"k8ssandraRef": {"name": "shop"}, "keyspace": "k", "localDatacenter": "dc1"}
+    world = a_world(datastore("s", type="cassandra", cassandra=block), secret("shop-superuser"))
+    world.step()
+    document = StageDocument.from_json(
+        world.child("ConfigMap")["data"][STAGE_FILE.rsplit("/", 1)[1]]
+    )
+    assert document.stores["s"].settings["contactPoints"] == ["shop-dc1-service:9042"]
+    assert document.stores["s"].secrets
+    assert mounted(world) == ["shop-superuser"]
+
+
 def test_F65_a_rotated_secret_is_probed_at_once():
     world = a_world(cassandra(), secret("shop-user", "1"))
     good(world)

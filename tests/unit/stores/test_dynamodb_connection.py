@@ -127,6 +127,35 @@ def test_patience_ends(slept):
     assert 15 < sum(slept) < 60
 
 
+class Away(Scripted):
+    """Nobody is there."""
+
+    def __init__(self):
+        super().__init__(*[exceptions.EndpointConnectionError(endpoint_url="x")] * 50)
+
+
+def test_a_service_that_never_answered_is_given_up_sooner_than_one_that_did(slept, monkeypatch):
+    monkeypatch.setattr(time, "monotonic", lambda: sum(slept))
+    with pytest.raises(RetryableError):
+        Away().call("Scan", {})
+    assert sum(slept) < 20
+    slept.clear()
+    met = Away()
+    errors, met.errors = met.errors, []
+    met.call("Scan", {})
+    met.errors = errors
+    with pytest.raises(RetryableError):
+        met.call("Scan", {})
+    assert sum(slept) > 20
+
+
+def test_a_certificate_that_is_not_trusted_is_said_at_once(slept):
+    untrusted = exceptions.SSLError(endpoint_url="x", error="certificate verify failed: expired")
+    with pytest.raises(RetryableError) as caught:
+        Scripted(untrusted, untrusted).call("Scan", {})
+    assert (caught.value.reason, slept) == ("CertificateInvalid", [])
+
+
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
 def test_what_is_refused_is_not_sent_again(slept, code):
     with pytest.raises((ConfigError, DataError)):

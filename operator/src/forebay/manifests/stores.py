@@ -43,10 +43,17 @@ def _absolute(
         name = f"{datastore['metadata']['name']}.db"
         path = block.get("path") or f"stores/{name}"
         return {**block, "path": absolute_url(str(path), root)}
+    if kind == "cassandra" and "k8ssandraRef" in block:
+        return {**block, "contactPoints": [_k8ssandra_service(block)]}
     if kind == "files":
         base = root if claim else annotations_of(datastore).get(BASE_DIR, root)
         return {**block, "url": absolute_url(str(block.get("url", "")), base)}
     return block
+
+
+def _k8ssandra_service(block: Mapping[str, Any]) -> str:
+    """The Service that K8ssandra makes for the nodes of a data centre."""
+    return f"{block['k8ssandraRef']['name']}-{block.get('localDatacenter', 'datacenter1')}-service:9042"
 
 
 def absolute_url(url: str, base: str) -> str:
@@ -82,11 +89,23 @@ def secret_names(datastore: Obj) -> list[str]:
     return [source["name"] for source in _sources(datastore["spec"])]
 
 
-def _sources(spec: Mapping[str, Any]) -> list[Obj]:
+def login_names(spec: Mapping[str, Any]) -> list[str]:
+    """Names of the Secrets that say who we are, and maybe where the store is; the first one's keys win."""
+    block = spec.get(spec["type"]) or {}
     auth = (spec.get("auth") or {}).get("secretRef")
+    binding, cluster = block.get("serviceBindingRef"), block.get("k8ssandraRef")
+    named = [auth["name"]] if auth else []
+    if binding:
+        named.append(binding["name"])
+    if cluster and not auth:
+        named.append(f"{cluster['name']}-superuser")
+    return named
+
+
+def _sources(spec: Mapping[str, Any]) -> list[Obj]:
     tls = spec.get("tls") or {}
     ca, client = tls.get("caSecretRef"), tls.get("clientSecretRef")
-    sources: list[Obj] = [{"name": auth["name"]}] if auth else []
+    sources: list[Obj] = [{"name": name} for name in reversed(login_names(spec))]
     if client:
         sources.append({"name": client["name"]})
     if ca:

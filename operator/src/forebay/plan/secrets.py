@@ -5,15 +5,15 @@ Called by the plans of DataStores and ModelDeployments. A Secret is observed wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from forebay.kube.port import SECRET, Obj, Ref
 from forebay.manifests.names import short_hash
-from forebay.manifests.stores import secret_names
+from forebay.manifests.stores import login_names, secret_names
 from forebay.plan.types import Observed
-
-_AUTH_KEYS = ("username", "password")
+from forebay_workloads import credentials
 
 
 def _secret(observed: Observed, name: str) -> Obj | None:
@@ -23,10 +23,28 @@ def _secret(observed: Observed, name: str) -> Obj | None:
 
 def missing_secret(store: Obj, observed: Observed) -> str | None:
     """What lacks of a DataStore's Secrets, naming Secret and key; None when nothing does."""
-    for name, keys in _needs(store["spec"]):
-        if (problem := missing_keys(observed, name, keys)) is not None:
-            return problem
-    return None
+    return next(filter(None, _problems(store["spec"], observed)), None)
+
+
+def _problems(spec: Mapping[str, Any], observed: Observed) -> Iterator[str | None]:
+    kind, tls = spec["type"], spec.get("tls") or {}
+    for name in login_names(spec):
+        yield missing_keys(observed, name)
+    if auth := (spec.get("auth") or {}).get("secretRef"):
+        yield _lacks(observed, auth["name"], partial(credentials.lacking, kind))
+    if ca := tls.get("caSecretRef"):
+        yield missing_keys(observed, ca["name"], (ca.get("key", "ca.crt"),))
+    if client := tls.get("clientSecretRef"):
+        yield missing_keys(observed, client["name"])
+        yield _lacks(observed, client["name"], partial(credentials.lacks_certificate, kind))
+
+
+def _lacks(
+    observed: Observed, name: str, lacks: Callable[[Collection[str]], str | None]
+) -> str | None:
+    present = (_secret(observed, name) or {}).get("data")
+    said = lacks(present) if present is not None else None
+    return f"Secret {name!r} {said}" if said else None
 
 
 def missing_keys(observed: Observed, name: str, keys: Iterable[str] = ()) -> str | None:
@@ -39,13 +57,6 @@ def missing_keys(observed: Observed, name: str, keys: Iterable[str] = ()) -> str
         return None
     absent = [key for key in keys if key not in present]
     return f"Secret {name!r} has no key {absent[0]!r}" if absent else None
-
-
-def _needs(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    if auth := (spec.get("auth") or {}).get("secretRef"):
-        yield auth["name"], _AUTH_KEYS
-    if ca := (spec.get("tls") or {}).get("caSecretRef"):
-        yield ca["name"], (ca.get("key", "ca.crt"),)
 
 
 def secret_versions(store: Obj, observed: Observed, more: Iterable[str] = ()) -> str:

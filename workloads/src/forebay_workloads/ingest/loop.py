@@ -32,6 +32,7 @@ EMPTY_POLLS = (
     30  # after which a topic is at its end whatever its lag: marks of transactions are no records
 )
 TRIES = 8  # of a batch at a store or broker that is away: about 20 seconds
+MEETING = 10.0  # seconds, for a broker that never answered: its address may be wrong
 LOOK_SECONDS = 2.0  # between two questions for the lag
 THROTTLED = "StoreThrottled"
 QUIET_SECONDS = 60.0  # between two lines of the log about one trouble
@@ -63,6 +64,7 @@ class Loop:
         self._room = Room()
         self._looked = -LOOK_SECONDS
         self._said: dict[str, float] = {}
+        self._met, self._began = False, time.monotonic()  # whether the broker ever answered
         self._empty = 0  # polls in a row
         self._circuit = Circuit()
         self.meter = meter or Meter(stage.doc.stage, time.monotonic, time.time)
@@ -77,7 +79,7 @@ class Loop:
                     ended = self._turn()
                 except RetryableError as error:  # the broker's: the sink waits for its store itself
                     self._stumbled(error)
-                    if self._to_the_end and (self._sink.gave_up or backoff.failures >= TRIES):
+                    if self._to_the_end and (self._sink.gave_up or self._tired(backoff)):
                         raise  # a Job has retries and pauses of its own
                     self._reopen()
                     backoff.pause()
@@ -98,12 +100,18 @@ class Loop:
             self._report()
         return self.meter
 
+    def _tired(self, backoff: Backoff) -> bool:
+        """Whether a batch leaves what stays away to the retries of its Job."""
+        late = not self._met and time.monotonic() - self._began > MEETING
+        return late or backoff.failures >= TRIES
+
     def _turn(self) -> bool:
         """One poll and all that follows from it; true at the end of the topic."""
         self._go_on()
         stream = self._consumer()
         most = min(self._patience(), self._room.records(self._pace.batch_rows(self._room.most)))
         polled = stream.consume([self._feed.topic], self._feed.group, most, POLL_SECONDS)
+        self._met = True
         self._room.saw(polled.records)
         if polled.records:
             self._take(stream, polled)

@@ -34,9 +34,10 @@ from forebay_workloads.errors import ConfigError
 from forebay_workloads.stores import cassandra_page
 from forebay_workloads.stores.cassandra_errors import DRIVER_ERRORS, spoken, translated
 from forebay_workloads.stores.cassandra_page import Page
-from forebay_workloads.stores.secrets import read_secret
+from forebay_workloads.stores.secrets import check_login, hidden, read_secret
 
-CONNECT_SECONDS = 8.0
+CONNECT_SECONDS = 8.0  # for one node
+MEETING = 20.0  # for all that are named: they are asked one after the other
 REQUEST_SECONDS = (
     30.0  # for one answer: more than a server's own limits, so that it says what is wrong
 )
@@ -66,10 +67,8 @@ def _address(text: str) -> tuple[str, int]:
 
 def login(ref: StoreRef, secret: Mapping[str, str]) -> PlainTextAuthProvider | None:
     """User and password; None where the DataStore has no Secret for them."""
+    check_login(ref, secret)
     user, password = secret.get("username"), secret.get("password")
-    if (user is None) != (password is None):
-        lacks = "password" if password is None else "username"
-        raise ConfigError("SecretMissing", f"DataStore {ref.name}: its Secret has no {lacks!r}")
     return PlainTextAuthProvider(user, password) if user is not None else None
 
 
@@ -144,7 +143,7 @@ class Connection:
         self.points = contact_points(ref, secret)
         hosts = ",".join(f"{host}:{port}" for host, port in self.points)
         self.where = f"Cassandra {hosts}, keyspace {keyspace!r}"
-        self.secrets = tuple(secret[key] for key in ("password", "tls.key") if secret.get(key))
+        self.secrets = hidden(secret)
         self._login, self._tls = login(ref, secret), encryption(ref, secret, folder)
         self._lock = threading.Lock()
         self._opened: tuple[Cluster, Session] | None = None
@@ -152,6 +151,7 @@ class Connection:
         self._closed = False
 
     def _cluster(self) -> Cluster:
+        patience = min(CONNECT_SECONDS, MEETING / len(self.points))
         routing = _Routing(DCAwareRoundRobinPolicy(self.datacenter))
         profile = ExecutionProfile(
             load_balancing_policy=routing,
@@ -164,8 +164,8 @@ class Connection:
             auth_provider=self._login,
             ssl_context=self._tls,
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-            connect_timeout=CONNECT_SECONDS,
-            control_connection_timeout=CONNECT_SECONDS,
+            connect_timeout=patience,
+            control_connection_timeout=patience,
             reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
             application_name="forebay",
         )

@@ -15,6 +15,7 @@ from cassandra import connection, protocol
 from cassandra.cluster import NoHostAvailable
 
 from forebay_workloads.errors import ConfigError, DataError, RetryableError, StageError, cut
+from forebay_workloads.stores.certificates import tls_error
 from forebay_workloads.stores.secrets import without
 
 DRIVER_ERRORS = (
@@ -72,12 +73,15 @@ def translated(error: Exception, what: str, secrets: Sequence[str] = ()) -> Stag
     if any(isinstance(cause, _UNSUPPORTED) for cause in causes):
         return ConfigError("FieldNotSupportedInMode", message)
     if isinstance(error, _REFUSED):
-        if _MISSING.search(text):
-            return ConfigError("ReferenceMissing", message)
-        return DataError("SchemaMismatch", message)
+        missing = _MISSING.search(text)
+        kind, reason = (
+            (ConfigError, "ReferenceMissing") if missing else (DataError, "SchemaMismatch")
+        )
+        return kind(reason, message)
     if causes and all(isinstance(cause, _THROTTLED) for cause in causes):
         return RetryableError("StoreThrottled", message)
-    return RetryableError("StoreUnreachable", message)
+    untrusted = filter(None, (tls_error(cause, what) for cause in causes))
+    return next(untrusted, RetryableError("StoreUnreachable", message))
 
 
 def roots(error: Exception) -> list[Exception]:

@@ -21,11 +21,12 @@ from forebay_workloads.contract import StoreRef, mounted
 from forebay_workloads.errors import ConfigError, RetryableError
 from forebay_workloads.stores.dynamodb_errors import CLIENT_ERRORS, TAKEN, code_of, translated
 from forebay_workloads.stores.pauses import pauses
-from forebay_workloads.stores.secrets import first, read_secret
+from forebay_workloads.stores.secrets import check_login, first, hidden, read_secret
 
 CONCURRENCY = 16  # requests in flight unless the DataStore's limits say less
 CONNECT_SECONDS, READ_SECONDS = 5, 30
 PATIENCE = 14  # further attempts at what was throttled or lost, in about 30 seconds; then it is the stage's turn
+MEETING = 12.0  # seconds, for a service that never answered us: a pod is not there to wait for an address that is wrong
 QUICK_SECONDS, QUICK_PATIENCE = 5, 1  # of an online read: its deadline is the caller's
 
 # Names under which they stand in a Secret, ours first.
@@ -39,12 +40,10 @@ Answer = dict[str, Any]
 
 def login(ref: StoreRef, secret: Mapping[str, str]) -> dict[str, str]:
     """What the client is told to sign with; nothing where the pod's own identity is to be used. Pure."""
+    check_login(ref, secret)
     key_id, key, token = (first(secret, names) for names in (KEY_IDS, KEYS, TOKENS))
-    if key_id is None and key is None:
-        return {}
     if key_id is None or key is None:
-        lacks = KEY_IDS[0] if key_id is None else KEYS[0]
-        raise ConfigError("SecretMissing", f"DataStore {ref.name}: its Secret has no {lacks!r}")
+        return {}
     chosen = {"aws_access_key_id": key_id, "aws_secret_access_key": key}
     return chosen | ({"aws_session_token": token} if token else {})
 
@@ -82,12 +81,13 @@ class Connection:
         self.prefix = str(ref.settings.get("tablePrefix") or "")
         self.region = str(ref.settings.get("region") or "")
         self.endpoint = str(ref.settings.get("endpoint") or "")
-        self.secrets = tuple(filter(None, (first(secret, KEYS), first(secret, TOKENS))))
+        self.secrets = hidden(secret)
         self.where = f"DynamoDB {self.endpoint or self.region}"
         self.concurrency = min(CONCURRENCY, int(ref.limits.get("maxConcurrency") or CONCURRENCY))
         self._options = options(ref, secret)
         self._certificate = _certificate(ref, secret)
         self._lock = threading.Lock()
+        self._met = False  # whether it ever answered
         self._session = botocore.session.Session()  # reads the service's model once
         self._clients: dict[bool, Any] = {}
         self._body = threading.local()
@@ -125,13 +125,21 @@ class Connection:
     def call(self, operation: str, request: Request, what: str = "", *, quick: bool = False) -> Any:
         """One operation: JSON in, JSON out. What is throttled or lost is sent again, ever later."""
         waits = pauses(QUICK_PATIENCE if quick else PATIENCE)
+        end = time.monotonic() + MEETING
         while True:
             try:
-                return self._once(operation, request, what, quick=quick)
+                answer = self._once(operation, request, what, quick=quick or not self._met)
             except RetryableError as error:
-                if not waits or code_of(error.__cause__) == TAKEN:
+                code = code_of(error.__cause__)
+                self._met = self._met or bool(code)
+                hopeless = code == TAKEN or error.reason == "CertificateInvalid"
+                late = not self._met and time.monotonic() > end
+                if not waits or hopeless or late:
                     raise
                 time.sleep(waits.pop(0))
+            else:
+                self._met = True
+                return answer
 
     def _once(self, operation: str, request: Request, what: str, *, quick: bool) -> Any:
         client = self._client(quick=quick)

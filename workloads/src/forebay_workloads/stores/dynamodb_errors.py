@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from botocore import exceptions
 
 from forebay_workloads.errors import ConfigError, DataError, RetryableError, StageError, cut
+from forebay_workloads.stores.certificates import tls_error
 from forebay_workloads.stores.secrets import without
 
 CLIENT_ERRORS = (exceptions.BotoCoreError, exceptions.ClientError)
@@ -77,7 +78,7 @@ def translated(error: Exception, what: str, secrets: Sequence[str] = ()) -> Stag
     if isinstance(error, _NO_LOGIN):
         return ConfigError("StoreAuthFailed", message)
     if isinstance(error, _DOWN):
-        return RetryableError("StoreUnreachable", message)
+        return tls_error(error, what) or RetryableError("StoreUnreachable", message)
     return ConfigError("FieldNotSupportedInMode", message)  # a region or URL that cannot be
 
 

@@ -23,13 +23,15 @@ from forebay_workloads.contract import StoreRef, mounted
 from forebay_workloads.errors import ConfigError, RetryableError, StageError
 from forebay_workloads.stores.hbase_errors import CLIENT_ERRORS, idl, is_broken, translated
 from forebay_workloads.stores.pauses import pauses
-from forebay_workloads.stores.secrets import read_secret
+from forebay_workloads.stores.secrets import check_login, read_secret
 
 PORT = 9090
 CONNECT_MS, ANSWER_MS = 5_000, 60_000
 PATIENCE = (
     18  # further attempts, in about 40 seconds: a gateway, or a region that moves, is back by then
 )
+MEETING = 12.0  # seconds, for gateways that never answered us: a pod is not there to wait for an address that is wrong
+MEETING_MS = 5_000  # for the first answer of one of them
 IDLE = 16  # connections kept
 IDLE_SECONDS = 30  # and for how long: a gateway ends them after a minute
 
@@ -114,6 +116,7 @@ class Connection:
 
     def __init__(self, ref: StoreRef) -> None:
         secret = read_secret(ref)
+        check_login(ref, secret)
         self.name = ref.name
         self.prefix = str(ref.settings.get("tablePrefix") or "")
         self.concurrency = min(IDLE, int(ref.limits.get("maxConcurrency") or IDLE))
@@ -124,6 +127,7 @@ class Connection:
         self._lock = threading.Lock()
         self._turn = random.randrange(len(self._servers))
         self._closed = False
+        self._met = False  # whether one of them ever answered
 
     @contextmanager
     def gateway(self, wait_ms: int = ANSWER_MS) -> Iterator[Gateway]:
@@ -197,15 +201,24 @@ class Connection:
         text = f"{self.where}: {what}" if what else self.where
         others = len(self._servers) - 1  # are asked at once, the same gateway only later
         waits = [0.0] * others + pauses(patience)
+        met_by = time.monotonic() + MEETING
         while True:
             try:
                 with self.gateway(self._left(end, text)) as gateway:
-                    return work(gateway.ask)
+                    answer = work(gateway.ask)
+                    self._met = True
+                    return answer
             except CLIENT_ERRORS as error:
                 if is_broken(error):
                     self._drop_idle()
+                else:
+                    self._met = True
                 found = translated(error, text)
-                if not waits or not isinstance(found, RetryableError):
+                late = not self._met and time.monotonic() > met_by
+                hopeless = found.reason == "CertificateInvalid" or not isinstance(
+                    found, RetryableError
+                )
+                if not waits or late or hopeless:
                     raise found from error
                 if end is not None and time.monotonic() + waits[0] > end:
                     raise self._late(text) from error
@@ -213,7 +226,7 @@ class Connection:
 
     def _left(self, end: float | None, text: str) -> int:
         if end is None:
-            return ANSWER_MS
+            return ANSWER_MS if self._met else MEETING_MS
         left = int((end - time.monotonic()) * 1000)
         if left <= 0:
             raise self._late(text)

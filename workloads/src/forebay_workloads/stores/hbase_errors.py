@@ -15,6 +15,7 @@ from thriftpy2.thrift import TException
 from thriftpy2.transport import TTransportException
 
 from forebay_workloads.errors import ConfigError, DataError, RetryableError, StageError, cut
+from forebay_workloads.stores.certificates import tls_error
 
 idl: Any = importlib.import_module(
     "Hbase_thrift"
@@ -65,4 +66,4 @@ def translated(error: BaseException, what: str) -> StageError:
         error, TTransportException | idl.IOError | idl.AlreadyExists
     ):
         return ConfigError("FieldNotSupportedInMode", f"{message} (is that HBase's Thrift server?)")
-    return RetryableError("StoreUnreachable", message)
+    return tls_error(error, what) or RetryableError("StoreUnreachable", message)

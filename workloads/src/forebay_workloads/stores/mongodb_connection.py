@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import MongoClient
@@ -21,7 +20,8 @@ from pymongo.write_concern import WriteConcern
 from forebay_workloads.contract import StoreRef, mounted
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.stores.mongodb_errors import spoken
-from forebay_workloads.stores.secrets import first, read_secret
+from forebay_workloads.stores.mongodb_uri import Uri, found_in
+from forebay_workloads.stores.secrets import check_login, first, hidden, read_secret
 
 Document = dict[str, Any]
 
@@ -33,7 +33,6 @@ WRITE_MS = 60_000  # until a majority has it on disk
 # Names under which operators and bindings keep them in a Secret, ours first.
 USERS = ("username", "user", "MONGODB_DATABASE_ADMIN_USER", "MONGODB_CLUSTER_ADMIN_USER")
 PASSWORDS = ("password", "MONGODB_DATABASE_ADMIN_PASSWORD", "MONGODB_CLUSTER_ADMIN_PASSWORD")
-URIS = ("uri", "connectionString.standard")
 
 CODEC: CodecOptions[Document] = CodecOptions(
     document_class=dict, datetime_conversion=DatetimeConversion.DATETIME_MS
@@ -43,47 +42,56 @@ CODEC: CodecOptions[Document] = CodecOptions(
 
 def options(ref: StoreRef, secret: Mapping[str, str], folder: Path | None) -> dict[str, Any]:
     """What the driver is told. Pure but for the names of certificate files below `folder`."""
+    check_login(ref, secret)
     settings = ref.settings
+    uri = None if settings.get("hosts") and first(secret, USERS) else found_in(ref, secret)
     chosen: dict[str, Any] = {
-        "host": _hosts(ref, secret),
+        "host": _hosts(ref, secret, uri),
         "appname": "forebay",
         "serverSelectionTimeoutMS": SELECT_MS,
         "connectTimeoutMS": CONNECT_MS,
         "socketTimeoutMS": SOCKET_MS,
         "maxPoolSize": int(ref.limits.get("maxConcurrency") or 64),
     }
-    if settings.get("replicaSet"):
-        chosen["replicaSet"] = settings["replicaSet"]
+    replica_set = settings.get("replicaSet") or (uri.options.get("replicaSet") if uri else None)
+    if replica_set:
+        chosen["replicaSet"] = replica_set
+    return chosen | _login(ref, secret, uri) | _tls(ref, secret, folder, uri)
+
+
+def _login(ref: StoreRef, secret: Mapping[str, str], uri: Uri | None) -> dict[str, Any]:
+    """The Secret's own keys, else those of its connection string, which knows where its user is kept."""
     user, password = first(secret, USERS), first(secret, PASSWORDS)
-    if (user is None) != (password is None):
-        lacks = "password" if password is None else "username"
-        raise ConfigError("SecretMissing", f"DataStore {ref.name}: its Secret has no {lacks!r}")
-    if user is not None:
-        source = settings.get("authSource") or "admin"
-        chosen |= {"username": user, "password": password, "authSource": source}
-    return chosen | _tls(ref, secret, folder)
+    source = ref.settings.get("authSource") or "admin"
+    if user is None and uri is not None:
+        user, password = uri.user, uri.password
+        source = uri.options.get("authSource") or source
+    if user is None:
+        return {}
+    return {"username": user, "password": password, "authSource": source}
 
 
-def _tls(ref: StoreRef, secret: Mapping[str, str], folder: Path | None) -> dict[str, Any]:
+def _tls(
+    ref: StoreRef, secret: Mapping[str, str], folder: Path | None, uri: Uri | None
+) -> dict[str, Any]:
     wished = ref.settings.get("tls")
-    if wished is None:
+    if wished is None and not (uri and uri.tls):
         return {}
     chosen: dict[str, Any] = {"tls": True}
     if folder is not None and "ca.crt" in secret:
         chosen["tlsCAFile"] = str(folder / "ca.crt")
-    if wished.get("clientSecretRef") and not ("tls.crt" in secret and "tls.key" in secret):
+    if (wished or {}).get("clientSecretRef") and not ("tls.crt" in secret and "tls.key" in secret):
         message = f"DataStore {ref.name}: tls.clientSecretRef needs the keys tls.crt and tls.key"
         raise ConfigError("SecretMissing", message)
     return chosen
 
 
-def _hosts(ref: StoreRef, secret: Mapping[str, str]) -> list[str]:
+def _hosts(ref: StoreRef, secret: Mapping[str, str], uri: Uri | None) -> list[str]:
     hosts = ref.settings.get("hosts")
     if hosts:
         return [str(one) for one in hosts]
-    uri = first(secret, URIS)
     if uri is not None:
-        return urlsplit(uri).netloc.rpartition("@")[2].split(",")
+        return uri.hosts
     if secret.get("host"):
         return [f"{secret['host']}:{secret.get('port') or 27017}"]
     raise ConfigError("ReferenceMissing", f"DataStore {ref.name}: mongodb.hosts is not set")
@@ -114,7 +122,7 @@ class Connection:
         folder = mounted(ref.secrets) if ref.secrets else None
         chosen = options(ref, secret, folder)
         self.name = ref.name
-        self.secrets = tuple(secret[key] for key in (*PASSWORDS, *URIS, "tls.key") if key in secret)
+        self.secrets = hidden(secret)
         self.where = f"MongoDB {','.join(chosen['host'])}, database {database!r}"
         with spoken(self.where, self.secrets), _client_certificate(ref, secret) as certificate:
             self.client: MongoClient[Document] = MongoClient(**chosen, **certificate)

@@ -13,6 +13,7 @@ from bson.errors import BSONError
 from pymongo import errors
 
 from forebay_workloads.errors import ConfigError, DataError, RetryableError, StageError, cut
+from forebay_workloads.stores.certificates import tls_error
 from forebay_workloads.stores.secrets import without
 
 AUTH = {11, 13, 18, 33, 8000}  # UserNotFound, Unauthorized, AuthenticationFailed …, AtlasError
@@ -72,7 +73,7 @@ def translated(error: Exception, what: str, secrets: Sequence[str] = ()) -> Stag
     if isinstance(error, errors.WaitQueueTimeoutError):
         return RetryableError("StoreThrottled", message)
     if isinstance(error, errors.ConnectionFailure):
-        return RetryableError("StoreUnreachable", message)
+        return tls_error(error, what) or RetryableError("StoreUnreachable", message)
     if isinstance(error, errors.ConfigurationError):
         return ConfigError("FieldNotSupportedInMode", message)
     return DataError("SchemaMismatch", message)  # what cannot be encoded or decoded

@@ -5,12 +5,20 @@ Used by the adapters' connections and errors. Nothing in it may reach a log, a s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import unquote, urlsplit
 
+from forebay_workloads import credentials
 from forebay_workloads.contract import StoreRef, mounted
 from forebay_workloads.errors import ConfigError
 
 _MOST_BYTES = 1 << 16  # of one key
+_PUBLIC = re.compile(
+    r"(.*user(name)?|host|port|type|provider|database|.*\.crt|.*access_?key_?id"
+    r"|bootstrap.*|security.*|sasl.?mechanism)",
+    re.IGNORECASE,
+)
 
 
 def read_secret(ref: StoreRef) -> dict[str, str]:
@@ -27,6 +35,31 @@ def read_secret(ref: StoreRef) -> dict[str, str]:
 def first(secret: Mapping[str, str], names: Sequence[str]) -> str | None:
     """What stands under the first of these names that is there."""
     return next((secret[name] for name in names if secret.get(name)), None)
+
+
+def check_login(ref: StoreRef, secret: Mapping[str, str]) -> None:
+    """ConfigError SecretMissing where the Secret has keys, but none of those that say who we are; names no value."""
+    others = set(secret) - credentials.NO_LOGIN
+    if not others or credentials.complete(ref.type, set(secret)):
+        return
+    lacks = credentials.lacking(ref.type, others)
+    if lacks:
+        raise ConfigError("SecretMissing", f"DataStore {ref.name}: its Secret {lacks}")
+
+
+def hidden(secret: Mapping[str, str]) -> tuple[str, ...]:
+    """What must be struck out of every message: all values but those of keys that are known to be harmless."""
+    found = {part for key, value in secret.items() for part in _parts(key, value)}
+    return tuple(sorted(found, key=len, reverse=True))  # the longest first, as one may hold another
+
+
+def _parts(key: str, value: str) -> Iterator[str]:
+    if not value or _PUBLIC.fullmatch(key):
+        return
+    yield value
+    password = urlsplit(value).netloc.rpartition("@")[0].partition(":")[2] if "://" in value else ""
+    if password:
+        yield from {password, unquote(password)}
 
 
 def without(text: str, secrets: Sequence[str]) -> str:

@@ -10,9 +10,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from forebay_workloads import credentials
 from forebay_workloads.contract import StoreRef
 from forebay_workloads.errors import ConfigError
-from forebay_workloads.stores.secrets import first
+from forebay_workloads.stores import secrets
+from forebay_workloads.stores.secrets import check_login, first
 
 Options = dict[str, str | int | float | bool]
 
@@ -20,23 +22,6 @@ BOOTSTRAP = ("bootstrap.servers", "bootstrapServers", "bootstrap-servers")
 USERS = ("username", "user")
 MECHANISMS = ("sasl.mechanism", "saslMechanism", "sasl-mechanism")
 PROTOCOLS = ("security.protocol", "securityProtocol", "security-protocol")
-CLIENTS = (
-    ("tls.crt", "tls.key"),
-    ("user.crt", "user.key"),
-    ("ssl.keystore.crt", "ssl.keystore.key"),
-)
-"""Client certificate and its key: Kubernetes' names, KafkaUser's, KafkaAccess'."""
-
-HIDDEN = (
-    "password",
-    "user.password",
-    "sasl.jaas.config",
-    "tls.key",
-    "user.key",
-    "ssl.keystore.key",
-)
-"""Keys whose values no message may hold."""
-
 REGISTRY = (("schemaRegistryUsername", "schemaRegistryPassword"), ("username", "password"))
 
 _JAAS = re.compile(r'\b(username|password)\s*=\s*"((?:[^"\\]|\\.)*)"')
@@ -44,6 +29,7 @@ _JAAS = re.compile(r'\b(username|password)\s*=\s*"((?:[^"\\]|\\.)*)"')
 
 def options(ref: StoreRef, secret: Mapping[str, str], folder: Path | None) -> Options:
     """What every client of this broker is told: where it is, who we are, whom we trust."""
+    check_login(ref, secret)
     tls = ref.settings.get("tls")
     wished = tls is not None or "SSL" in (first(secret, PROTOCOLS) or "")
     login = _login(ref, secret)
@@ -101,7 +87,9 @@ def _tls(ref: StoreRef, secret: Mapping[str, str], folder: Path | None) -> Optio
     authority = trusted(ref, secret)
     if folder is not None and authority:
         chosen["ssl.ca.location"] = str(folder / authority)
-    pair = next((pair for pair in CLIENTS if all(secret.get(key) for key in pair)), None)
+    pair = next(
+        (pair for pair in credentials.CERTIFICATES if all(secret.get(key) for key in pair)), None
+    )
     if folder is not None and pair:
         chosen["ssl.certificate.location"] = str(folder / pair[0])
         chosen["ssl.key.location"] = str(folder / pair[1])
@@ -133,6 +121,5 @@ def registry_login(secret: Mapping[str, str]) -> tuple[str, str] | None:
 
 def hidden(secret: Mapping[str, str]) -> tuple[str, ...]:
     """What must be struck out of every message."""
-    values = [secret[key] for key in (*HIDDEN, "schemaRegistryPassword") if secret.get(key)]
     login = jaas(secret.get("sasl.jaas.config", ""))
-    return (*values, *filter(None, [login.get("password")]))
+    return (*secrets.hidden(secret), *filter(None, [login.get("password")]))

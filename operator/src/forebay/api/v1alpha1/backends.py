@@ -148,13 +148,14 @@ class Cassandra(Block):
     service_binding_ref: Annotated[
         ObjectRef | None,
         about(
-            "A bindable service: its Secret gives endpoints, CA and user.", {"name": "shop-binding"}
+            "Secret of a service binding (servicebinding.io): gives endpoints and user.",
+            {"name": "shop-binding"},
         ),
     ] = None
     k8ssandra_ref: Annotated[
         ObjectRef | None,
         about(
-            "A K8ssandraCluster: endpoints, CA and user are taken from it.",
+            "A K8ssandraCluster: its Service of `localDatacenter` and its superuser's Secret are used.",
             {"name": "shop"},
             alias="k8ssandraRef",
         ),
@@ -185,7 +186,10 @@ class MongoDB(Block):
     ] = None
     service_binding_ref: Annotated[
         ObjectRef | None,
-        about("A bindable service: its Secret gives hosts and user.", {"name": "shop-binding"}),
+        about(
+            "Secret of a service binding (servicebinding.io): gives hosts and user.",
+            {"name": "shop-binding"},
+        ),
     ] = None
     database: Annotated[Column, about("Database of the collections.", "shop")]
     replica_set: Annotated[Column | None, about("Name of the replica set.", "rs0")] = None

@@ -33,7 +33,7 @@ class Auth(Block):
     secret_ref: Annotated[
         SecretRef,
         about(
-            "Secret with keys username and password; a rotation rolls the pods.",
+            "Secret with keys username and password, or as other operators write it; a rotation rolls the pods.",
             {"name": "shop-user"},
         ),
     ]
