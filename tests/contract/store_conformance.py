@@ -14,6 +14,7 @@ from typing import Protocol
 
 import pytest
 
+from forebay_workloads.contract import StoreRef
 from forebay_workloads.stores.base import Store
 
 from .blob_conformance import BlobConformance
@@ -23,6 +24,8 @@ from .table_conformance import TableConformance
 
 class Adapter(Protocol):
     """How the suite reaches the store under test."""
+
+    ref: StoreRef
 
     def open(self) -> Store:
         """A new connection to the same, at first empty, store."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from forebay_workloads.errors import ConfigError, DataError, RetryableError
+from forebay_workloads.ingest.whole import checked, whole
+from forebay_workloads.stores import open_store
 from forebay_workloads.stores.base import Store
 
 from . import rows
@@ -45,6 +48,29 @@ class TableConformance:
         assert 1 <= len(parts) <= count
         assert [part.index for part in parts] == list(range(len(parts)))
         assert sorted(row["id"] for row in read(store, "t", count)) == list(range(50))
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_a_part_that_is_lost_is_noticed(self, store, count):
+        fill(store, "t", numbers(0, 50))
+        snapshot = store.snapshot("t")
+        parts = store.splits(snapshot, count)
+        assert sum(batch.num_rows for batch in whole(store, snapshot, None, count)) == 50
+        for lost in range(len(parts)):
+            with pytest.raises(DataError) as caught:
+                checked(snapshot, parts[:lost] + parts[lost + 1 :])
+            assert caught.value.reason == "SnapshotExpired"
+
+    def test_one_request_at_a_time_reads_and_writes_the_same(self, adapter):
+        with adapter.open() as opened:
+            fill(opened, "t", numbers(0, 200))
+        with open_store(replace(adapter.ref, limits={"maxConcurrency": 1})) as limited:
+            assert limited.write("t", numbers(100, 300), ["id"]).written == 200
+            limited.write("t", numbers(0, 50), ["id"])
+            assert sorted(row["id"] for row in read(limited, "t", 3)) == list(range(300))
+            keys = [{"id": n} for n in range(0, 300, 7)]
+            assert [row["id"] for row in limited.get("t", keys, timeout=10.0)] == list(
+                range(0, 300, 7)
+            )
 
     def test_batches_hold_at_most_as_many_rows_as_asked(self, store):
         fill(store, "t", numbers(0, 100))

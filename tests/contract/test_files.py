@@ -16,9 +16,10 @@ from .store_conformance import StoreConformance, store  # noqa: F401 - a fixture
 class FilesAdapter:
     def __init__(self, url):
         self.url = url
+        self.ref = StoreRef("files", "files", {"url": url})
 
     def open(self):
-        return open_store(StoreRef("files", "files", {"url": self.url}))
+        return open_store(self.ref)
 
     def corrupt(self, key):
         fs, root = fsspec.url_to_fs(self.url)

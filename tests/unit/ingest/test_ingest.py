@@ -8,7 +8,6 @@ import pytest
 
 from forebay_workloads import ingest as package
 from forebay_workloads.errors import ConfigError, DataError
-from forebay_workloads.ingest import copy
 from forebay_workloads.recipes.base import Preempted
 
 from .stages import ingest
@@ -166,7 +165,7 @@ def test_refused_rows_may_go_to_a_topic(folder):
 def test_a_stop_between_batches_keeps_what_was_written_and_the_next_attempt_ends_the_same(
     folder, monkeypatch
 ):
-    monkeypatch.setattr(copy, "BATCH_ROWS", 10)
+    monkeypatch.setattr("forebay_workloads.ingest.whole.BATCH_ROWS", 10)
     with ingest(folder) as stage:
         stage.stopping.set()
         with pytest.raises(Preempted):
@@ -178,7 +177,7 @@ def test_a_stop_between_batches_keeps_what_was_written_and_the_next_attempt_ends
 
 
 def test_progress_tells_rows_rate_and_time_left(folder, monkeypatch):
-    monkeypatch.setattr(copy, "BATCH_ROWS", 40)
+    monkeypatch.setattr("forebay_workloads.ingest.whole.BATCH_ROWS", 40)
     seen = []
     with ingest(folder) as stage:
         monkeypatch.setattr(stage, "progress", seen.append)

@@ -17,11 +17,11 @@ from forebay_workloads.content import ContentDigest
 from forebay_workloads.contract import Progress
 from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.ingest.deadletter import DeadLetter, described
-from forebay_workloads.ingest.pace import Pace
 from forebay_workloads.ingest.plan import ROW, Plan
 from forebay_workloads.ingest.profile import Profile
+from forebay_workloads.ingest.whole import whole
 from forebay_workloads.stage import Stage
-from forebay_workloads.stores.base import BATCH_ROWS, RowError
+from forebay_workloads.stores.base import RowError
 
 NAMED = 5  # refused rows that the message names
 KEPT = 100  # refused rows that the results document names
@@ -52,18 +52,14 @@ class Copy:
     def run(self) -> Copy:
         """Copies everything; DataError EmptyDataset when there is nothing."""
         plan = self._plan
-        pace = Pace(plan.rows_per_second)
-        batch_rows = pace.batch_rows(BATCH_ROWS)
-        for split in plan.source.splits(plan.snapshot, 1):
-            for batch in plan.source.scan(split, batch_rows=batch_rows):
-                if not batch.num_rows:
-                    continue
-                if not self._read:
-                    plan.target.ensure_table(plan.target_table, plan.schema, plan.key)
-                self._take(batch)
-                self._report()
-                self._stage.check_stopping()
-                pace.took(batch.num_rows)
+        for batch in whole(plan.source, plan.snapshot, plan.rows_per_second):
+            if not batch.num_rows:
+                continue
+            if not self._read:
+                plan.target.ensure_table(plan.target_table, plan.schema, plan.key)
+            self._take(batch)
+            self._report()
+            self._stage.check_stopping()
         if not self._read:
             raise DataError(
                 "EmptyDataset", f"{plan.source_table} in {plan.source_name} has no rows"

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from forebay_workloads.contract import Progress
 from forebay_workloads.errors import ConfigError
+from forebay_workloads.ingest.whole import whole
 from forebay_workloads.stage import Stage
 from forebay_workloads.stores.base import Snapshot, Store
 
@@ -42,22 +43,22 @@ class Source:
     def batches(self, stage: Stage, share: float) -> Iterator[pa.RecordBatch]:
         """All rows in the store's order; they are the first `share` (0 … 1) of the stage's work."""
         started, rows, total = time.monotonic(), 0, self.snapshot.rows
-        for split in self.store.splits(self.snapshot, 1):
-            for batch in self.store.scan(split):
-                stage.check_stopping()
-                yield batch
-                rows += batch.num_rows
-                rate = rows / max(time.monotonic() - started, 1e-6)
-                stage.progress(
-                    Progress(
-                        "preprocess",
-                        percent=100 * share * min(1.0, rows / total) if total else None,
-                        rows=rows,
-                        total_rows=total,
-                        rows_per_second=rate,
-                        eta_seconds=max(0.0, (total - rows) / rate) if total else None,
-                    )
+        limit = stage.ref(self.store_name).limits.get("rowsPerSecond")
+        for batch in whole(self.store, self.snapshot, limit):
+            stage.check_stopping()
+            yield batch
+            rows += batch.num_rows
+            rate = rows / max(time.monotonic() - started, 1e-6)
+            stage.progress(
+                Progress(
+                    "preprocess",
+                    percent=100 * share * min(1.0, rows / total) if total else None,
+                    rows=rows,
+                    total_rows=total,
+                    rows_per_second=rate,
+                    eta_seconds=max(0.0, (total - rows) / rate) if total else None,
                 )
+            )
 
 
 def open_source(stage: Stage) -> Source:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from forebay_workloads.contract import Progress
 from forebay_workloads.errors import ConfigError, DataError
+from forebay_workloads.ingest.whole import whole
 from forebay_workloads.recipes.base import Data, Dataset
 from forebay_workloads.stage import Stage
 from forebay_workloads.stores.base import Snapshot, Store
@@ -64,13 +65,12 @@ def _copied(stage: Stage) -> Dataset:
 
 
 def _rows(stage: Stage, store: Store, snapshot: Snapshot) -> Iterator[pa.RecordBatch]:
-    rows = 0
-    for split in store.splits(snapshot, 1):
-        for batch in store.scan(split):
-            stage.check_stopping()
-            yield batch
-            rows += batch.num_rows
-            stage.progress(Progress("train", rows=rows, total_rows=snapshot.rows))
+    rows, limit = 0, stage.ref(store.name).limits.get("rowsPerSecond")
+    for batch in whole(store, snapshot, limit):
+        stage.check_stopping()
+        yield batch
+        rows += batch.num_rows
+        stage.progress(Progress("train", rows=rows, total_rows=snapshot.rows))
 
 
 def _place(spec: Mapping[str, Any]) -> Mapping[str, Any]:
