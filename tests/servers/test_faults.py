@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import pytest
@@ -77,8 +77,9 @@ def run(place, tmp_path):
             },
         }
         pods = [Pod(tmp_path / f"pod-{next(count)}", stage, ref, secret) for stage in stages]
-        started = [pod.start(ingest, env or {}) for pod in pods]
-        found = [pod.ended(SECONDS + STARTING) for pod in started]
+        with ExitStack() as running:
+            started = [running.enter_context(pod.start(ingest, env or {})) for pod in pods]
+            found = [pod.ended(SECONDS + STARTING) for pod in started]
         assert [pod.leaks() for pod in pods] == [[]] * len(pods)
         return found
 

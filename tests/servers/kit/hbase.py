@@ -9,15 +9,12 @@ from harness.servers.server import Server
 
 from forebay_workloads.contract import StoreRef
 
-from .reach import store_ref
-
 
 class Prefixes:
     """Names them on one server, as its administrator."""
 
-    def __init__(self, server: Server, secrets: Path) -> None:
+    def __init__(self, server: Server, _secrets: Path) -> None:
         self.server = server
-        self._secrets = secrets
         self._client: Any = None
         self._made: list[str] = []
 
@@ -34,7 +31,7 @@ class Prefixes:
         name = f"t-{uuid.uuid4().hex[:12]}-"
         self._made.append(name)
         settings = {"thriftServers": [self.server.address], "tablePrefix": name}
-        return store_ref(self.server, settings, self._secrets)
+        return StoreRef("hbase", "hbase", settings)  # its gateway asks nobody who they are
 
     def __enter__(self) -> Self:
         return self

@@ -73,10 +73,8 @@ class Pod:
 
     def ended(self, seconds: float) -> Ended:
         """Waits for the end; a stage that takes longer is killed and fails the test."""
-        try:
+        with self:
             code = self._process.wait(seconds)
-        finally:
-            self._process.kill()
         result = Result.decode(Path(f"{self.folder}{RESULT_FILE}").read_text())
         return Ended(code, result, (self.folder / "log").read_text())
 

@@ -350,6 +350,13 @@ def test_F65_a_rotated_secret_is_probed_at_once():
     assert len(world.names("Job")) == 1
 
 
+@pytest.mark.parametrize(("store", "seconds"), [(cassandra(), 60), (datastore(), 300)])
+def test_F65_secrets_are_looked_at_each_minute_as_they_are_not_watched(store, seconds):
+    world = a_world(store, secret("shop-user", "1"))
+    good(world)
+    assert seconds - 10 < world.step().requeue_after <= seconds
+
+
 def test_a_secret_is_mounted_and_never_copied():
     world = a_world(cassandra(), secret("shop-user", keys=None))
     world.step()

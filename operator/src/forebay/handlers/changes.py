@@ -1,7 +1,7 @@
 """Every change of our kinds and of our children wakes whom it concerns: the same for create, update, delete.
 
 Secrets are not watched: that would bring all values of a namespace into this process. A missing one is
-looked for every few seconds by its own plan; a rotated one is found by the DataStore's next probe.
+looked for every few seconds by its own plan; for a rotated one the DataStore's plan looks each minute.
 """
 
 from __future__ import annotations

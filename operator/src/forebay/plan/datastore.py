@@ -16,6 +16,7 @@ from forebay.kube.port import Obj, Ref
 from forebay.manifests.claim import claim_object, claim_of, claim_ref
 from forebay.manifests.labels import is_paused
 from forebay.manifests.probe_job import DEADLINE, probe_config_map, probe_job, probe_key, probe_name
+from forebay.manifests.stores import secret_names
 from forebay.plan import jobstate, refusal
 from forebay.plan.announce import changes
 from forebay.plan.conditions import READY, WARNING, Conditions, condition, is_true
@@ -31,6 +32,7 @@ REACHABLE, AUTHENTICATED = "Reachable", "Authenticated"
 TYPES = (REACHABLE, AUTHENTICATED, WARNING)
 BACKOFF_BASE, BACKOFF_CAP = 5.0, 300.0  # seconds between probes of a store that fails
 _LOOK_AGAIN = 5.0  # seconds: a Secret's appearance is not watched everywhere
+_ROTATION = 60.0  # seconds between two looks at the versions of a store's Secrets, which are not watched either
 _CLEAN_UP = (
     1.0  # seconds until a recorded Job is taken away, should its own status write not wake us
 )
@@ -80,7 +82,8 @@ def _without_job(
     if known:
         wait = _interval(store, settings) - seconds_since(status.get("lastProbeTime"), observed.now)
         if wait > 0:
-            return _written(observed, conditions, {}, delete=stale, requeue_after=wait)
+            look = min(wait, _ROTATION) if secret_names(store) else wait
+            return _written(observed, conditions, {}, delete=stale, requeue_after=look)
     else:
         _unknown(conditions, Reason.Progressing, "the store is being probed")
     create = _missing_claim(observed, settings)
@@ -116,7 +119,8 @@ def _with_job(
     if status.get("probeKey") == key and status.get("lastProbeTime") == ended:
         done = (*stale, Ref.of(job), *_config_map(observed, job["metadata"]["name"]))
         wait = _interval(store, settings) - seconds_since(ended, observed.now)
-        return _written(observed, conditions, {}, delete=done, requeue_after=max(wait, _CLEAN_UP))
+        look = min(wait, _ROTATION) if secret_names(store) else wait
+        return _written(observed, conditions, {}, delete=done, requeue_after=max(look, _CLEAN_UP))
     found = {"probeKey": key, "lastProbeTime": ended, **_judge(store, conditions, state)}
     return _written(observed, conditions, found, delete=stale, requeue_after=_CLEAN_UP)
 
