@@ -11,11 +11,10 @@ import pytest
 from harness.servers import life
 from harness.servers.hbase import client
 
+from forebay_workloads.contract import StoreRef
 from forebay_workloads.errors import RetryableError
 from forebay_workloads.stores import open_store
 from tests.contract.rows import fill, numbers
-
-from .kit.reach import store_ref
 
 CYCLES = 2
 
@@ -26,10 +25,10 @@ def node(spare):
 
 
 @pytest.fixture
-def store(node, tmp_path):
+def store(node):
     prefix = f"t-{random.randrange(10**9)}-"
     settings = {"thriftServers": [node.address], "tablePrefix": prefix}
-    with open_store(store_ref(node, settings, tmp_path)) as opened:
+    with open_store(StoreRef("hbase", "hbase", settings)) as opened:
         yield opened
 
 

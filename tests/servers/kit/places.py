@@ -8,9 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from forebay_workloads.contract import StoreRef
+from forebay_workloads.stores import open_store
+from forebay_workloads.streams import open_stream
 
 from .cassandra import Keyspaces
+from .couchbase import Scopes
 from .dynamodb import Prefixes as Dynamo
 from .hbase import Prefixes as HBase
 from .kafka import Topics
@@ -21,6 +26,7 @@ ROWS = 20
 ADDRESS = {
     "cassandra": "contactPoints",
     "mongodb": "hosts",
+    "couchbase": "hosts",
     "hbase": "thriftServers",
     "kafka": "bootstrapServers",
 }
@@ -83,6 +89,16 @@ def mongodb(made: Databases) -> Place:
     )
 
 
+def couchbase(made: Scopes) -> Place:
+    """A table of ours: the stand-in cannot list documents of others."""
+    ref = made.new()
+    batch = pa.record_batch({"id": list(range(ROWS)), "text": ["x"] * ROWS})
+    with open_store(ref) as store:
+        store.ensure_table("rows", batch.schema, ["id"])
+        store.write("rows", batch, ["id"])
+    return Place(ref, secret_of(ref), {"table": "rows"}, ("id", "text"), lambda: None)
+
+
 def dynamodb(made: Dynamo) -> Place:
     ref = made.new()
     name = f"{ref.settings['tablePrefix']}rows"
@@ -118,8 +134,6 @@ def hbase(made: HBase) -> Place:
 
 
 def kafka(made: Topics) -> Place:
-    from forebay_workloads.streams import open_stream
-
     ref, prefix = made.ref(), made.prefix()
     topic = made.make(f"{prefix}rows", 2)
     stream = open_stream(ref)
@@ -133,6 +147,7 @@ def kafka(made: Topics) -> Place:
 KINDS: Mapping[str, tuple[Any, Callable[[Any], Place]]] = {
     "cassandra": (Keyspaces, cassandra),
     "mongodb": (Databases, mongodb),
+    "couchbase": (Scopes, couchbase),
     "dynamodb": (Dynamo, dynamodb),
     "hbase": (HBase, hbase),
     "kafka": (Topics, kafka),

@@ -14,6 +14,7 @@ from forebay_workloads import credentials
 from forebay_workloads.contract import StoreRef
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.stores import cassandra_connection as cassandra
+from forebay_workloads.stores import couchbase_connection as couchbase
 from forebay_workloads.stores import dynamodb_connection as dynamodb
 from forebay_workloads.stores import hbase_connection as hbase
 from forebay_workloads.stores import mongodb_connection as mongodb
@@ -62,13 +63,15 @@ def told_kafka(ref: StoreRef, secret: dict[str, str]) -> dict[str, Any]:
     return {short: found[name] for name, short in names.items() if name in found}
 
 
-def told_nobody(ref: StoreRef, secret: dict[str, str]) -> dict[str, Any]:
-    return {}
+def told_couchbase(ref: StoreRef, secret: dict[str, str]) -> dict[str, Any]:
+    login = couchbase.authenticator(ref, secret).as_dict()
+    at = couchbase.hosts_of(ref, secret)
+    return {"user": login["username"], "password": login["password"], "at": at}
 
 
 ADAPTERS = {
     "cassandra": (told_cassandra, {"keyspace": "k"}),
-    "couchbase": (told_nobody, {}),
+    "couchbase": (told_couchbase, {"bucket": "b"}),
     "mongodb": (told_mongodb, {"database": "shop", "authSource": "admin"}),
     "dynamodb": (told_dynamodb, {"region": "eu"}),
     "kafka": (told_kafka, {}),
@@ -164,7 +167,15 @@ SHAPES = [
         {"at": "k:9093", "protocol": "SSL", "ca": "/secret/ssl.truststore.crt",
          "certificate": "/secret/ssl.keystore.crt"},
     ),
-    Shape("Couchbase Operator, administrator", "couchbase", {"username": "app", "password": PASSWORD}),
+    Shape(
+        "Couchbase Operator, administrator", "couchbase", {"username": "app", "password": PASSWORD},
+        {**ME, "at": ["cb.svc"]}, {"hosts": ["cb.svc"]},
+    ),
+    Shape(
+        "Service Binding", "couchbase",
+        {"type": "couchbase", "host": "cb", "port": "11210", "username": "app", "password": PASSWORD},
+        {**ME, "at": ["cb:11210"]},
+    ),
     Shape(
         "AWS, access key", "dynamodb",
         {"AWS_ACCESS_KEY_ID": "app", "AWS_SECRET_ACCESS_KEY": PASSWORD}, {**ME, "token": None},
@@ -200,6 +211,7 @@ UNKNOWN = [
     ("mongodb", HERE, "'uri'"),
     ("dynamodb", {}, "'accessKeyId' and 'secretAccessKey'"),
     ("kafka", {"bootstrapServers": ["a:1"], "saslMechanism": "PLAIN"}, "'sasl.jaas.config'"),
+    ("couchbase", {"hosts": ["a"]}, "'username' and 'password'"),
 ]
 
 

@@ -15,7 +15,7 @@ Login = tuple[str, ...]
 OWN: Login = ("username", "password")
 LOGINS: Mapping[str, tuple[Login, ...]] = {
     "cassandra": (OWN,),
-    "couchbase": (OWN,),
+    "couchbase": (OWN, ("user", "password")),
     "dynamodb": (
         ("accessKeyId", "secretAccessKey"),
         ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),

@@ -35,7 +35,7 @@ from forebay_workloads.stores.couchbase_errors import (
 )
 from forebay_workloads.stores.couchbase_names import DEFAULT, Place
 from forebay_workloads.stores.pauses import pauses
-from forebay_workloads.stores.secrets import first, read_secret
+from forebay_workloads.stores.secrets import check_login, first, hidden, read_secret
 
 USERS, PASSWORDS = ("username", "user"), ("password",)
 TLS_PORT = 11207
@@ -101,6 +101,7 @@ def authenticator(ref: StoreRef, secret: Mapping[str, str]) -> Any:
             key_path=str(folder / "tls.key"),
             trust_store_path=ca,
         )
+    check_login(ref, secret)
     user, password = first(secret, USERS), first(secret, PASSWORDS)
     if user is None or password is None:
         lacks = "password" if user else "username"
@@ -121,7 +122,7 @@ class Connection:
         self.scope = str(ref.settings.get("scope") or DEFAULT)
         self.bucket_name = bucket
         self.concurrency = int(ref.limits.get("maxConcurrency") or CONCURRENCY)
-        self.secrets = tuple(secret[key] for key in (*PASSWORDS, "tls.key") if key in secret)
+        self.secrets = hidden(secret)
         self._hosts = hosts_of(ref, secret)
         self._login = authenticator(ref, secret)
         self._encrypted = ref.settings.get("tls") is not None
