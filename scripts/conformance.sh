@@ -24,7 +24,7 @@ python -m pytest -q --durations=5 -p tests.contract.record "${tests[@]}" "$@" ||
 faults=0
 case "$store" in
   embedded | files) ;;
-  *) python -m pytest -q tests/servers/test_faults.py tests/servers/test_faults_run.py -k "$store" || faults=$? ;;
+  *) python -m pytest -q tests/servers/test_faults.py tests/servers/test_faults_run.py -k "[$store" || faults=$? ;;
 esac
 [ "$faults" -eq 0 ] || [ "$faults" -eq 5 ] || result=$faults # 5: no test is of this store
 python scripts/stores_table.py
