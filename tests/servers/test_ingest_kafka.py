@@ -1,10 +1,14 @@
 """Topic of a real broker → table: the consumer and the broker are killed, letters have no place, poison has one."""
 
+import functools
 import json
 import random
 import signal
+import socket
 import threading
 import time
+import urllib.error
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,10 +61,29 @@ def place(broker, tmp_path, secrets):
 
 
 class Telling(Consumer):
-    """A consumer that leaves its progress in a file."""
+    """A consumer that leaves its progress in a file, and answers on a port."""
 
     def environment(self):
-        return super().environment() | {"FOREBAY_PROGRESS": str(self.folder / "progress")}
+        told = {"FOREBAY_PROGRESS": str(self.folder / "progress")}
+        asked = {"FOREBAY_PORT_METRICS": str(self.port), "FOREBAY_HOST": "127.0.0.1"}
+        return super().environment() | told | asked
+
+    @functools.cached_property
+    def port(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    def answer(self, path):
+        """Status and text; None while nobody listens."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as said:
+                return said.status, said.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            return None
 
     def said(self):
         file = self.folder / "progress"
@@ -153,3 +176,33 @@ def test_F34_a_dead_letter_topic_that_is_missing_stops_the_partition_until_it_is
     assert process.wait(timeout=60) == 0
     code, counts = consumer.verify()
     assert (code, counts["rows"], counts["deadLetters"]) == (0, 2, 1)
+
+
+def test_a_broker_that_is_away_makes_it_unready_and_leaves_it_alive(broker, place):
+    topics, ref, made = place
+    topic = topics.make(f"{topics.prefix()}tx", 1)
+    topics.make(f"{topic}.dlq", 1)
+    consumer, root = made(topic), Path(broker.folder).parent
+    process = consumer.start()
+    wait_until(lambda: consumer.answer("/readyz") == (200, "ok\n"), timeout=90, every=0.2)
+    life.kill("kafka", root)
+    wait_until(
+        lambda: consumer.answer("/readyz") == (503, "StoreUnreachable\n"), timeout=90, every=0.5
+    )
+    assert consumer.answer("/livez") == (200, "ok\n")
+    _, text = consumer.answer("/metrics")
+    assert "\nforebay_ingest_paused 1\n" in text
+    assert 'forebay_ingest_troubles_total{reason="StoreUnreachable"}' in text
+    life.start("kafka", root)
+    stream = open_stream(ref)
+    stream.produce(topic, [b'{"id": 1}', None])
+    stream.close()
+    wait_until(
+        lambda: "\nforebay_ingest_records_total 2\n" in consumer.answer("/metrics")[1], timeout=90
+    )
+    wait_until(lambda: consumer.answer("/readyz") == (200, "ok\n"), timeout=60, every=0.2)
+    assert "\nforebay_ingest_paused 0\n" in consumer.answer("/metrics")[1]
+    assert "\nforebay_ingest_rows_total 1\n" in consumer.answer("/metrics")[1]
+    assert "\nforebay_ingest_tombstones_total 1\n" in consumer.answer("/metrics")[1]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
