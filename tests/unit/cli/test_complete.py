@@ -1,5 +1,8 @@
 """Words that the shell offers."""
 
+import subprocess
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
@@ -50,3 +53,9 @@ def test_a_state_that_is_not_there_offers_no_names(tmp_path):
 def test_kinds_and_stages_are_offered_by_their_beginning():
     assert complete.kinds("fore") == ["forebay"]
     assert complete.stages("p") == ["preprocess", "publish", "predict"]
+
+
+def test_help_and_completion_go_without_what_is_slow_to_import():
+    code = "import sys, forebay.cli.main; print({'pydantic', 'pyarrow', 'aiohttp'} & sys.modules.keys())"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "set()\n"

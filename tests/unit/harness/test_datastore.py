@@ -6,6 +6,7 @@ from harness.servers.datastore import objects
 from harness.servers.server import Server
 
 from forebay.api.schema import validate
+from forebay.api.v1alpha1.datastore import TYPES
 from forebay.cli import dev
 
 
@@ -37,4 +38,4 @@ def test_a_server_of_a_kind_that_is_not_known_has_nothing_to_paste():
 
 
 def test_the_command_line_offers_each_server_that_the_harness_has():
-    assert set(life.RECIPES) <= set(dev.NAMES)
+    assert set(life.RECIPES) == set(dev.NAMES) == set(TYPES) - {"embedded", "files"}

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from forebay.api.v1alpha1.datastore import TYPES
 from forebay.cli import table
 from forebay.cli.checkout import Checkout, find
 from forebay.cli.failure import UserError
@@ -20,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Real stores and brokers on this machine, to try things with; from a checkout only.",
 )
-NAMES = tuple(name for name in TYPES if name not in ("embedded", "files"))
+NAMES = ("cassandra", "mongodb", "couchbase", "dynamodb", "hbase", "kafka")
 POLL = 0.3  # seconds between two looks while following
 
 UP_EXAMPLES = """\b
