@@ -113,6 +113,19 @@ def test_partitions_in_hand_wait_for_their_batch_and_are_given_away_after_it(
     assert other.seen != []
 
 
+def test_a_transaction_of_partitions_that_wait_to_go_is_made(opened, others, topic, prefix, topics):
+    out = topics.make(f"{prefix}out", 1)
+    first, second, group = opened(), opened(), f"{prefix}g"
+    written = [str(number).encode() for number in range(400)]
+    first.produce(topic, written, written)
+    _, held = whole(first, topic, group, len(written))
+    other = others(second, topic, group)
+    time.sleep(LONGER)
+    assert first.transact(group, held, out, [b"x"]) == 1
+    assert first.committed(group, topic) == held
+    assert other.seen == []
+
+
 def test_an_owner_that_never_comes_back_is_taken_for_dead(
     opened, others, topic, prefix, monkeypatch
 ):
