@@ -40,6 +40,7 @@ from forebay_workloads.stores.secrets import check_login, first, hidden, read_se
 USERS, PASSWORDS = ("username", "user"), ("password",)
 TLS_PORT = 11207
 CONNECT_SECONDS, ANSWER_SECONDS = 10, 10
+LOOK_SECONDS = 5  # for the certificates of hosts, some of which may not answer
 PATIENCE = 8  # further attempts
 CONCURRENCY = 16
 AT_ONCE, BYTES_AT_ONCE = 256, 4 << 20  # documents of one request of several
@@ -162,6 +163,9 @@ class Connection:
             raise ConfigError("StoreUnreachable", f"{self.where}: the store is closed")
 
     def _opened(self) -> tuple[Any, Any]:
+        untrusted = self._of_certificate()
+        if untrusted is not None:
+            raise untrusted
         scheme = "couchbases" if self._encrypted else "couchbase"
         try:
             with self.speak("cannot be opened"):
@@ -171,11 +175,16 @@ class Connection:
             raise self._of_certificate() or error from error
 
     def _of_certificate(self) -> StageError | None:
-        """The driver says of a certificate only that nobody answers."""
+        """What is wrong with one of the hosts named; looked at here, as the driver compares no names.
+
+        Of another fault it says only that nobody answers.
+        """
         if not self._encrypted:
             return None
-        ca = self._login.as_dict().get("trust_store_path")
+        ca, end = self._login.as_dict().get("trust_store_path"), time.monotonic() + LOOK_SECONDS
         for one in self._hosts:
+            if time.monotonic() > end:
+                break
             host, colon, port = one.rpartition(":")
             found = tls.why(host if colon else one, int(port) if colon else TLS_PORT, ca)
             if found:
