@@ -1,6 +1,7 @@
 import datetime as dt
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 import torch  # noqa: F401 - seconds of import that no single test should answer for
 
@@ -169,3 +170,31 @@ def test_predict_without_a_published_model_is_refused(kit):
     with pytest.raises(ConfigError) as caught:
         kit.run("train", "predict")
     assert caught.value.reason == "ReferenceMissing"
+
+
+@pytest.mark.parametrize(
+    ("policy", "strength"), [({"mode": "Pinned"}, "Pinned (copy)"), (None, "None")]
+)
+def test_the_lineage_says_how_strong_the_pin_of_a_trained_table_is(
+    kit, policy, strength, monkeypatch
+):
+    taste = tastes()
+    with kit.stage("train") as stage:
+        stage.workspace.remove_dataset("train")
+        store = stage.store("local")
+        rows = taste.append_column("row", pa.array(range(len(taste))))
+        store.ensure_table("ratings", rows.schema, ["row"])
+        for batch in rows.to_batches():
+            store.write("ratings", batch, ["row"])
+        pins = type(store).snapshot
+    monkeypatch.setattr(
+        type(store), "snapshot", lambda *given: replace(pins(*given), strength="None")
+    )
+    place = {"storeRef": {"name": "local"}, "table": "ratings", "snapshot": policy}
+    kit.change(preprocess=None, train={**kit.doc.spec["train"], "from": place})
+    trained = kit.run("train")
+    assert trained.message == (f"snapshot {strength}" if policy else None)
+    found = kit.run("publish").detail["snapshot"]["source"]
+    assert found["table"] == "ratings"
+    assert found["snapshot"]["strength"] == strength
+    assert (found["snapshot"]["digest"] is not None) == (policy is not None)

@@ -43,6 +43,7 @@ KEPT = {
         pipeline(preprocess={"sql": "SELECT 1", "split": {"by": "group", "column": "user"}}),
         pipeline(preprocess__split={"by": "random", "test": "0.2", "validation": "0.1"}),
         pipeline(ingest=GONE, preprocess__from=TABLE),
+        pipeline(ingest__from=TABLE | {"snapshot": {"mode": "Pinned"}}),
         pipeline(ingest=GONE, preprocess=GONE, evaluate=GONE, train__from=TABLE),
         pipeline(preprocess=GONE, evaluate=GONE),
         pipeline(train={"entrypoint": "pkg.train:main", "runtime": "sklearn"}),
@@ -180,6 +181,11 @@ BROKEN = {
         good("NoSQLPipeline") | {"spec": {}},
         "spec",
         "has no stage",
+    ),
+    "a pin of a topic": (
+        pipeline(ingest__from=TX | {"snapshot": {"mode": "Pinned"}}),
+        "spec.ingest.from.snapshot",
+        "a topic is pinned by its offsets",
     ),
     "preprocess reads nothing": (pipeline(ingest=GONE), "spec.preprocess", "nothing to read"),
     "train reads nothing": (

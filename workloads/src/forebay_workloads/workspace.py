@@ -126,7 +126,7 @@ class DatasetWriter:
     def __init__(self, workspace: Workspace, name: str, schema: pa.Schema) -> None:
         self._workspace = workspace
         self._name = name
-        self.schema = _plain(schema)
+        self.schema = plain(schema)
         self._folder = f"data/{name}/"
         self._generation = uuid.uuid4().hex[
             :12
@@ -144,7 +144,7 @@ class DatasetWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Adds rows; DataError SchemaMismatch when they do not fit the schema."""
-        batch = _fit(batch, self.schema, self._name)
+        batch = fitted(batch, self.schema, self._name)
         if not batch.num_rows:
             return
         self._digest.update(batch)
@@ -268,7 +268,7 @@ def _size(batches: list[pa.RecordBatch]) -> int:
     return sum(batch.nbytes for batch in batches)
 
 
-def _plain(schema: pa.Schema) -> pa.Schema:
+def plain(schema: pa.Schema) -> pa.Schema:
     """The schema without metadata and dictionaries: an IPC file cannot change a dictionary half-way."""
     types = [
         (field.name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type)
@@ -277,7 +277,8 @@ def _plain(schema: pa.Schema) -> pa.Schema:
     return pa.schema(types)
 
 
-def _fit(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> pa.RecordBatch:
+def fitted(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> pa.RecordBatch:
+    """The batch with the types of the schema; DataError SchemaMismatch when they do not fit."""
     if batch.schema.equals(schema):
         return batch
     try:

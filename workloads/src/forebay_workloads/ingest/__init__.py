@@ -15,6 +15,7 @@ from forebay_workloads.contract import Result
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.ingest import stream
 from forebay_workloads.ingest.copy import Copy
+from forebay_workloads.ingest.pinned import remark
 from forebay_workloads.ingest.plan import Plan
 from forebay_workloads.stage import Stage
 
@@ -42,4 +43,8 @@ def run(stage: Stage) -> Result:
         f"{rows['written']:,} written, {rows['failed']:,} refused in {copied.document['seconds']} s"
     )
     snapshot = {**copied.document["source"]["snapshot"], "digest": copied.document["digest"]}
-    return Result(rows=rows, detail={"digest": copied.document["digest"], "snapshot": snapshot})
+    return Result(
+        rows=rows,
+        detail={"digest": copied.document["digest"], "snapshot": snapshot},
+        message=remark(block["from"], plan.snapshot),
+    )

@@ -14,9 +14,10 @@ import pyarrow as pa
 from forebay_workloads.codecs.cells import plain_schema
 from forebay_workloads.codecs.fit import columns_text
 from forebay_workloads.errors import ConfigError
+from forebay_workloads.ingest.pinned import reader
 from forebay_workloads.stage import Stage
 from forebay_workloads.stores import open_store
-from forebay_workloads.stores.base import Snapshot, Store
+from forebay_workloads.stores.base import COPIED, Reader, Snapshot, Store
 
 ROW = "_row"  # the key of a table that was given none: the place of the row in the source, from 0
 
@@ -27,14 +28,14 @@ class Plan:
 
     source_name: str
     source_table: str
-    source: Store
+    source: Reader
     snapshot: Snapshot
     target_name: str
     target_table: str
     target: Store
     schema: pa.Schema  # of the rows as they are written
     key: list[str]
-    rows_per_second: float | None  # the lower of both stores' limits
+    rows_per_second: float | None  # the lower of both stores' limits; a copy has none
     dead_letter: Mapping[str, Any] | None
 
     @property
@@ -48,7 +49,7 @@ class Plan:
         _check_mode(block)
         origin, aim = block["from"], block["to"]
         source_name, target_name = origin["storeRef"]["name"], aim["storeRef"]["name"]
-        source = _source(stage, source_name, origin.get("format"))
+        opened = _source(stage, source_name, origin.get("format"))
         target = stage.store(target_name)
         if (source_name, origin["table"]) == (target_name, aim["table"]):
             message = f"ingest.from and ingest.to are both table {aim['table']!r} of {target_name}"
@@ -56,6 +57,7 @@ class Plan:
         if aim.get("ttl") and not target.capabilities.ttl:
             message = f"ingest.to.ttl: DataStore {target_name} cannot forget rows by age"
             raise ConfigError("FieldNotSupportedInMode", message)
+        source = reader(stage, origin, opened)
         snapshot = source.snapshot(origin["table"])
         schema = plain_schema(source.schema(origin["table"]))
         key = [*(aim.get("key") or ()), *(aim.get("clustering") or ())]
@@ -72,7 +74,9 @@ class Plan:
             target=target,
             schema=schema,
             key=key,
-            rows_per_second=_limit(stage, source_name, target_name),
+            rows_per_second=_limit(
+                stage, *(() if snapshot.strength == COPIED else (source_name,)), target_name
+            ),
             dead_letter=_dead_letter(block, source_name),
         )
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from forebay_workloads.errors import DataError
 from forebay_workloads.ingest.pace import Pace
-from forebay_workloads.stores.base import BATCH_ROWS, Snapshot, Split, Store
+from forebay_workloads.stores.base import BATCH_ROWS, COPIED, Reader, Snapshot, Split
 
 
 def whole(
-    store: Store, snapshot: Snapshot, rows_per_second: float | None, parts: int = 1
+    store: Reader, snapshot: Snapshot, rows_per_second: float | None, parts: int = 1
 ) -> Iterator[pa.RecordBatch]:
     """The snapshot's rows in the store's order.
 
@@ -29,7 +29,7 @@ def whole(
             yield batch
             read += batch.num_rows
             pace.took(batch.num_rows)
-    if snapshot.strength == "Pinned" and snapshot.rows not in (None, read):
+    if snapshot.strength in ("Pinned", COPIED) and snapshot.rows not in (None, read):
         raise _lost(snapshot, f"{read:,} of {snapshot.rows:,} rows came")
 
 

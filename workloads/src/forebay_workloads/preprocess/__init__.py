@@ -162,4 +162,4 @@ class _Run:
         detail: dict[str, Any] = {"digests": {name: one.digest for name, one in datasets.items()}}
         if missing:
             detail["nan"] = dict(list(missing.items())[:NAMED])
-        return Result(rows=rows, detail=detail)
+        return Result(rows=rows, detail=detail, message=self.source.remark)

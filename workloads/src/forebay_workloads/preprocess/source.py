@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from forebay_workloads.contract import Progress
 from forebay_workloads.errors import ConfigError
+from forebay_workloads.ingest.pinned import pace, reader, remark
 from forebay_workloads.ingest.whole import whole
 from forebay_workloads.stage import Stage
-from forebay_workloads.stores.base import Snapshot, Store
+from forebay_workloads.stores.base import Reader, Snapshot
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,10 @@ class Source:
 
     store_name: str
     table: str
-    store: Store
+    store: Reader
     snapshot: Snapshot
     schema: pa.Schema
+    remark: str | None = None  # for status: how strong the pin is, where one was asked for
 
     @property
     def names(self) -> list[str]:
@@ -44,7 +46,7 @@ class Source:
         """All rows in the store's order; they are the first `share` (0 … 1) of the stage's work."""
         started, rows, total = time.monotonic(), 0, self.snapshot.rows
         limit = stage.ref(self.store_name).limits.get("rowsPerSecond")
-        for batch in whole(self.store, self.snapshot, limit):
+        for batch in whole(self.store, self.snapshot, pace(self.snapshot, limit)):
             stage.check_stopping()
             yield batch
             rows += batch.num_rows
@@ -70,9 +72,9 @@ def open_source(stage: Stage) -> Source:
             "FieldNotSupportedInMode",
             "preprocess reads a table, not a topic; ingest the topic into a table first",
         )
-    store = stage.store(name)
-    schema = store.schema(table)
-    return Source(name, table, store, store.snapshot(table), schema)
+    store = reader(stage, place, stage.store(name))
+    schema, snapshot = store.schema(table), store.snapshot(table)
+    return Source(name, table, store, snapshot, schema, remark(place, snapshot))
 
 
 def _place(spec: Mapping[str, Any]) -> Mapping[str, Any]:

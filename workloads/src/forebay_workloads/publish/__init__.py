@@ -91,7 +91,7 @@ _SOURCES = ("ingest", "preprocess", "train", "evaluate")
 def _snapshot(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What the model was made of: the source as it was pinned, and each data set's rows and digest."""
     found: dict[str, Any] = {}
-    for stage in ("ingest", "preprocess"):
+    for stage in ("ingest", "preprocess", "train"):
         source = results[stage].get("source")
         if source:
             found["source"] = {**source, "digest": results[stage].get("digest")}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Literal, Protocol, Self
+from typing import Any, BinaryIO, Final, Literal, Protocol, Self
 
 import pyarrow as pa
 
@@ -19,6 +19,7 @@ BATCH_ROWS = (
 CHUNK_BYTES = 1 << 20  # a blob's chunk in stores without large values
 
 Row = Mapping[str, Any]
+COPIED: Final = "Pinned (copy)"  # the strength of a run's own copy: it repeats what one scan saw
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Snapshot:
     """What a scan is pinned to, and how strong the pin is. Goes into the lineage, so JSON values only."""
 
     table: str
-    strength: Literal["Pinned", "Horizon", "None"]
+    strength: Literal["Pinned", "Pinned (copy)", "Horizon", "None"]  # a store gives no copy
     rows: int | None = None  # known beforehand, or None
     digest: str | None = None  # "sha256:…" of the content, where it is known without a scan
     at: Mapping[str, Any] = field(
@@ -90,14 +91,10 @@ class BlobInfo:
     digest: str
 
 
-class Store(Protocol):
-    """A typed connection to one store. Close it; `with` closes it too."""
+class Reader(Protocol):
+    """What reads tables: a store, or a copy that a run keeps of one."""
 
     name: str
-    capabilities: Capabilities
-
-    def probe(self) -> Probe:
-        """Raises RetryableError StoreUnreachable, or ConfigError StoreAuthFailed."""
 
     def schema(self, table: str) -> pa.Schema:
         """Columns and types; raises ConfigError ReferenceMissing when the table is not there."""
@@ -116,6 +113,15 @@ class Store(Protocol):
         Raises DataError SchemaMismatch naming file or table, row and column when a value does not fit;
         DataError SnapshotExpired when what was pinned has changed.
         """
+
+
+class Store(Reader, Protocol):
+    """A typed connection to one store. Close it; `with` closes it too."""
+
+    capabilities: Capabilities
+
+    def probe(self) -> Probe:
+        """Raises RetryableError StoreUnreachable, or ConfigError StoreAuthFailed."""
 
     def ensure_table(self, table: str, schema: pa.Schema, key: Sequence[str]) -> None:
         """Creates the table, or checks it: DataError SchemaMismatch names expected and actual."""

@@ -26,7 +26,7 @@ from forebay_workloads.train.checkpoint import Checkpoints
 from forebay_workloads.train.context import StageContext, cores
 from forebay_workloads.train.device import chosen
 from forebay_workloads.train.group import Group, join
-from forebay_workloads.train.source import training_data
+from forebay_workloads.train.source import asked, source, training_data
 from forebay_workloads.train.weights import save_model
 
 RESULTS = "results/train.json"
@@ -83,10 +83,10 @@ def _trained(
     save_model(stage.workspace, model)
     seconds = round(time.monotonic() - started, 3)
     document = _document(block, model, data, context, {**params, **model.meta.get("params", {})})
-    stage.workspace.write_json(RESULTS, {**document, "seconds": seconds})
+    stage.workspace.write_json(RESULTS, {**document, "seconds": seconds, "source": source(stage)})
     stage.progress(Progress("train", percent=100, metrics=dict(model.metrics)))
     stage.log(f"train: best epoch {document['best_epoch']}, {seconds} s")
-    return Result(rows=document["rows"], metrics=dict(model.metrics))
+    return Result(rows=document["rows"], metrics=dict(model.metrics), message=asked(stage))
 
 
 def _data(stage: Stage, group: Group) -> Data:

@@ -14,10 +14,30 @@ RECORD_BYTES = 512 << 10  # what is larger is a file, and a batch of them would 
 _ONE_UNIT = Rule("has(self.table) != has(self.topic)", "give exactly one of table, topic")
 
 
+class SnapshotPolicy(Block):
+    """How strongly a run holds on to the rows that it reads."""
+
+    mode: Annotated[
+        Literal["AsStore", "Pinned"],
+        about(
+            "AsStore: as strongly as the store can. Pinned: where the store itself cannot pin, the table is read "
+            "once into the run's own copy, which all its stages and attempts read.",
+            "Pinned",
+        ),
+    ] = "AsStore"
+
+
 class Source(Block):
     """A table or topic to read."""
 
-    RULES: ClassVar[tuple[Rule, ...]] = (_ONE_UNIT,)
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        _ONE_UNIT,
+        Rule(
+            "!has(self.snapshot) || has(self.table)",
+            "a topic is pinned by its offsets: give a table, or leave snapshot out",
+            ".snapshot",
+        ),
+    )
     store_ref: Annotated[StoreRef, about("The store to read.", {"name": "shop"})]
     table: Annotated[
         Table | None,
@@ -30,6 +50,9 @@ class Source(Block):
     group: Annotated[Topic | None, about("Consumer group of the topic.", "fraud")] = None
     format: Annotated[
         Format | None, about("Encoding of records or files; left out: by the suffix.", "json")
+    ] = None
+    snapshot: Annotated[
+        SnapshotPolicy | None, about("How reads of a table are pinned.", {"mode": "Pinned"})
     ] = None
 
 
