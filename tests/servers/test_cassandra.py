@@ -14,6 +14,7 @@ import pytest
 
 from forebay_workloads.errors import ConfigError, DataError, RetryableError
 from forebay_workloads.stores import cassandra_scan, open_store
+from tests.contract.pinned import reads_the_same_rows_after_others_wrote
 from tests.contract.rows import fill, numbers, read
 from tests.contract.store_conformance import StoreConformance, store  # noqa: F401 - a fixture
 
@@ -51,6 +52,10 @@ def adapter(keyspaces):
 
 class TestCassandraStore(StoreConformance):
     pass
+
+
+def test_a_run_that_asks_for_a_pin_reads_its_own_copy(adapter, tmp_path):
+    reads_the_same_rows_after_others_wrote(adapter.ref, tmp_path)
 
 
 # tables of somebody else
@@ -264,3 +269,15 @@ def test_threads_share_a_store(store):  # noqa: F811
     for thread in threads:
         thread.join()
     assert len(read(store, "t", 3)) == 400
+
+
+def test_an_online_read_keeps_its_deadline_where_nothing_answers(adapter):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hosts = [f"127.0.0.1:{silent.getsockname()[1]}"]
+        settings = {**adapter.ref.settings, "contactPoints": hosts}
+        with open_store(replace(adapter.ref, settings=settings)) as opened:
+            started = time.monotonic()
+            with pytest.raises(RetryableError) as caught:
+                opened.get("t", [{"id": 1}], timeout=0.3)
+            assert caught.value.reason == "DeadlineExceeded"
+            assert time.monotonic() - started < 2

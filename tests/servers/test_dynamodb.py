@@ -16,6 +16,7 @@ import pytest
 from forebay_workloads.errors import ConfigError, DataError, RetryableError
 from forebay_workloads.stores import open_store
 from forebay_workloads.stores.base import CHUNK_BYTES
+from tests.contract.pinned import reads_the_same_rows_after_others_wrote
 from tests.contract.rows import EVERY_TYPE, ROWS, every_type, fill, numbers, read
 from tests.contract.store_conformance import StoreConformance, store  # noqa: F401 - a fixture
 
@@ -85,6 +86,10 @@ def adapter(prefixes):
 
 class TestDynamoStore(StoreConformance):
     pass
+
+
+def test_a_run_that_asks_for_a_pin_reads_its_own_copy(adapter, tmp_path):
+    reads_the_same_rows_after_others_wrote(adapter.ref, tmp_path)
 
 
 # tables of somebody else

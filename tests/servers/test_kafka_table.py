@@ -12,6 +12,7 @@ from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.stores import open_store
 from forebay_workloads.stores.kafka import SCHEMA
 from forebay_workloads.streams import open_stream
+from tests.contract import pinned
 
 
 @pytest.fixture
@@ -123,6 +124,18 @@ def test_aborted_records_and_marks_of_transactions_are_no_rows(
 def test_a_compacted_topic_is_no_pin(store, prefix, topics):
     compacted = topics.make(f"{prefix}compact", 1, **{"cleanup.policy": "compact"})
     assert store.snapshot(compacted).strength == "Horizon"
+
+
+def test_a_run_that_asks_for_a_pin_of_a_compacted_topic_reads_its_own_copy(
+    kafka, prefix, topics, write, tmp_path
+):
+    compacted = topics.make(f"{prefix}kept", 1, **{"cleanup.policy": "compact"})
+    write(0, 50, compacted)
+    first, snapshot = pinned.rows(kafka, tmp_path, compacted)
+    write(20, 70, compacted)
+    assert pinned.rows(kafka, tmp_path, compacted) == (first, snapshot)
+    assert numbers(first) == list(range(50))
+    assert (snapshot["strength"], snapshot["at"]["store"]) == ("Pinned (copy)", "Horizon")
 
 
 def test_what_a_broker_cannot_hold_is_refused(store, topic):

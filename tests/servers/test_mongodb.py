@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -279,3 +280,15 @@ def test_a_probe_says_what_the_server_is(store):  # noqa: F811
     probe = store.probe()
     assert probe.server_version.startswith("MongoDB ")
     assert set(probe.detail) == {"replicaSet", "sharded"}
+
+
+def test_an_online_read_keeps_its_deadline_where_nothing_answers(adapter):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hosts = [f"127.0.0.1:{silent.getsockname()[1]}"]
+        settings = {**adapter.ref.settings, "hosts": hosts}
+        with open_store(replace(adapter.ref, settings=settings)) as opened:
+            started = time.monotonic()
+            with pytest.raises(RetryableError) as caught:
+                opened.get("t", [{"id": 1}], timeout=0.3)
+            assert caught.value.reason == "DeadlineExceeded"
+            assert time.monotonic() - started < 2

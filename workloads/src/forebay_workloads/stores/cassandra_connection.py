@@ -241,6 +241,10 @@ class Connection:
             self._prepared[text] = found
         return found
 
+    def prepared(self, text: str) -> PreparedStatement | None:
+        """The statement that was prepared already."""
+        return self._prepared.get(text)
+
     def forget(self) -> None:
         """Prepared statements may be of a table that has changed."""
         self._prepared.clear()

@@ -6,8 +6,8 @@ Used by `cassandra.py`. Every key is one request to a replica of it, all of them
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -21,6 +21,9 @@ from forebay_workloads.stores.cassandra_errors import DRIVER_ERRORS, late, refus
 from forebay_workloads.stores.cassandra_page import Page
 from forebay_workloads.stores.cassandra_scan import decoded
 from forebay_workloads.stores.cassandra_write import KEY_BYTES
+from forebay_workloads.stores.deadline import within
+
+T = TypeVar("T")
 
 
 class Gets:
@@ -35,12 +38,12 @@ class Gets:
     ) -> list[dict[str, Any] | None]:
         """One answer per key, None where there is no row."""
         end = time.monotonic() + timeout
-        info = self._catalog.remembered(table)
+        info = self._info(table, end, timeout)
         schema = checks.selected(table, info.schema, columns)
         arrays = checks.key_columns(table, info.schema, info.key, keys)
         if not keys:
             return []
-        prepared = self._prepared(info, schema)
+        prepared = self._prepared(info, schema, end, timeout)
         place = {meta.name: meta.type for meta in prepared.column_metadata}
         encoded = [
             info.codec(name).encode(array, place.get(name))
@@ -54,10 +57,26 @@ class Gets:
             found.update(self._ask(info, schema, prepared, some, end, timeout))
         return [found[one] for one in wanted]
 
-    def _prepared(self, info: TableInfo, schema: pa.Schema) -> Any:
+    def _info(self, table: str, end: float, timeout: float) -> TableInfo:
+        return self._catalog.known(table) or self._ready(
+            end, timeout, lambda: self._catalog.remembered(table)
+        )
+
+    def _ready(self, end: float, timeout: float, work: Callable[[], T]) -> T:
+        """What the connection may have to be opened for, which has a patience of its own."""
+        try:
+            return within(self._left(end, timeout), work)
+        except TimeoutError as error:
+            raise self._late(timeout) from error
+
+    def _prepared(self, info: TableInfo, schema: pa.Schema, end: float, timeout: float) -> Any:
         text = cql.select_key(info.target, schema.names, info.key)
-        with self._connection.speak(f"table {info.name!r}"):
-            return self._connection.prepare(text)
+
+        def prepare() -> Any:
+            with self._connection.speak(f"table {info.name!r}"):
+                return self._connection.prepare(text)
+
+        return self._connection.prepared(text) or self._ready(end, timeout, prepare)
 
     def _ask(
         self,
