@@ -43,8 +43,8 @@ servers-down: setup ## ends them and removes their data
 conformance: setup ## STORE=kafka: what every adapter must do, tried on that server
 	@bash scripts/conformance.sh "$(STORE)"
 
-test-servers: servers ## every test that needs stores and brokers, on those of `make servers` or yours
-	pytest -q -m "servers and not nightly" tests/servers tests/contract
+test-servers: setup ## every test that needs stores and brokers, on servers of its own (or yours)
+	@bash scripts/test-servers.sh
 
 test: setup ## every test that needs no cluster, with coverage of the pure parts
 	@bash scripts/test.sh
