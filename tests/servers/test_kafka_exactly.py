@@ -36,10 +36,13 @@ def test_each_record_is_copied_once_though_the_copier_is_killed(kafka, prefix, t
         with copier(kafka, source, target, prefix + "g"):
             wait(lambda: left(stream, prefix + "g", source) == 0)
         found = []
-        while len(found) < RECORDS:
+
+        def all_there():
             polled = stream.consume([target], prefix + "reader", 1000, 5.0)
-            found += [record.value for record in polled.records]
-            assert polled.records, f"{len(found)} of {RECORDS} records are there"
+            found.extend(record.value for record in polled.records)
+            return len(found) >= RECORDS
+
+        wait(all_there)
         found += [r.value for r in stream.consume([target], prefix + "reader", 1000, 2.0).records]
         assert Counter(found) == Counter(values)
     time.sleep(MISSED)  # else the group cannot be removed
