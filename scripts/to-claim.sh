@@ -21,8 +21,10 @@ pod="to-claim-$$-$RANDOM"
 kubectl() { "${KUBECTL:-kubectl}" --namespace "$namespace" "$@"; }
 
 kubectl get persistentvolumeclaim "$claim" > /dev/null 2>&1 || kubectl create -f - << YAML
-{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: "$claim"},
- spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: "$size"}}}}
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: "$claim"}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: "$size"}}}
 YAML
 
 trap 'kubectl delete pod "$pod" --ignore-not-found --wait=false > /dev/null' EXIT
