@@ -48,6 +48,21 @@ class Processes:
         _CHILDREN[child.pid] = child
         self._file(name).write_text(f"{child.pid} {_started(child.pid)}")
 
+    def adopt(self, names: Sequence[str], proc: Path = Path("/proc")) -> list[str]:
+        """Those of these programs that run in the state folder are known again, though it was deleted meanwhile."""
+        root, found = str(self._layout.root), []
+        for process in proc.glob("[0-9]*"):
+            try:
+                there = str((process / "cwd").readlink()).removesuffix(" (deleted)")
+                name = Path((process / "cmdline").read_text().split("\0")[0]).name
+            except OSError:  # it has ended meanwhile
+                continue
+            if there == root and name in names:
+                self._layout.folder("pids")
+                self._file(name).write_text(f"{process.name} {_started(int(process.name))}")
+                found.append(name)
+        return found
+
     def pid(self, name: str) -> int | None:
         """The pid of the running program; None when it does not run."""
         try:

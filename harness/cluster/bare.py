@@ -129,6 +129,7 @@ class Bare:
 
     def down(self) -> None:
         """Ends everything that `up` and the cluster began; the state folder stays, without mounts."""
+        self._adopt()
         if not self._is_there():
             return
         machine.check(self.layout)
@@ -145,6 +146,14 @@ class Bare:
             machine.restore(self.layout)
             self.layout.socket.unlink(missing_ok=True)
             machine.release()
+
+    def _adopt(self) -> None:
+        """Somebody has deleted the folder (a checkout, say) of a cluster that runs: it is known by its programs."""
+        root = self.layout.root
+        if machine.owner() == str(root) and not self.layout.mark.exists():
+            root.mkdir(parents=True, exist_ok=True)
+            self.layout.mark.touch()
+            self.processes.adopt(PROGRAMS)
 
     def _stop(self, *names: str) -> None:
         for name in names:

@@ -72,6 +72,11 @@ def _check_owner(other: str, layout: Layout) -> None:
         )
 
 
+def owner() -> str:
+    """The state folder of this machine's cluster, as it was written down; "" for none."""
+    return OWNER.read_text() if OWNER.exists() else ""
+
+
 def take(file: TextIO, layout: Layout) -> None:
     """Writes us down as the owner."""
     file.truncate(0)

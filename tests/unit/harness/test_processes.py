@@ -1,6 +1,7 @@
 """Programs that outlive us: found again, told when they fail, never mistaken for somebody else's."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -63,3 +64,19 @@ def test_looking_at_a_folder_that_is_not_there_does_not_make_it(tmp_path):
     missing = Processes(Layout(tmp_path / "none"))
     assert (missing.pid("etcd"), missing.names()) == (None, [])
     assert not (tmp_path / "none").exists()
+
+
+def test_programs_of_a_folder_that_was_deleted_are_known_again(tmp_path):
+    root = tmp_path / "state"
+    processes = Processes(Layout(root))
+    root.mkdir()
+    processes.start("sleep", ["sleep", "60"])
+    pid = processes.pid("sleep")
+    shutil.rmtree(root)
+    with subprocess.Popen(["sleep", "60"], cwd=tmp_path) as somebody:
+        assert Processes(Layout(root)).adopt(["etcd", "sleep"]) == ["sleep"]
+        assert Processes(Layout(root)).pid("sleep") == pid
+        processes.stop("sleep")
+        assert processes.pid("sleep") is None
+        assert somebody.poll() is None
+        somebody.kill()
