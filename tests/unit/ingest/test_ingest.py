@@ -9,6 +9,7 @@ import pytest
 from forebay_workloads import ingest as package
 from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.recipes.base import Preempted
+from forebay_workloads.stores.base import RowError, WriteReport
 
 from .stages import ingest
 
@@ -150,6 +151,25 @@ def test_refused_rows_go_to_the_dead_letters_once_and_the_run_goes_on(folder):
         "source/ratings.csv",
     )
     assert json.loads(letter["record"]) == {"user": None, "item": 3, "rating": 3.5}
+
+
+def test_a_letter_that_is_refused_too_ends_the_run_and_is_not_passed_in_silence(
+    folder, monkeypatch
+):
+    (folder / "in" / "ratings.csv").write_text(CSV.replace("u3,3,3.5", ",3,3.5"))
+    letters = {"deadLetter": {"storeRef": {"name": "local"}, "table": "dead"}}
+    with ingest(folder, delivery=letters) as stage:
+        store = stage.store("local")
+        write = store.write
+
+        def full(table, batch, key, **more):
+            if table != "dead":
+                return write(table, batch, key, **more)
+            return WriteReport(0, [RowError(0, {"id": "1"}, "TooLarge", "400 KB at most")])
+
+        monkeypatch.setattr(store, "write", full)
+        with pytest.raises(DataError, match=r"'dead' refused a row: 400 KB"):
+            package.run(stage)
 
 
 def test_refused_rows_may_go_to_a_topic(folder):

@@ -206,6 +206,12 @@ def test_whatever_its_shape_its_password_is_struck_out_as_it_is_and_as_a_uri_has
     assert "app" not in struck
 
 
+@pytest.mark.parametrize("login", ["app:p[secret]", "app:[p", "p]:x:y"])
+def test_a_uri_that_no_parser_takes_is_struck_out_all_the_same(login):
+    uri = f"mongodb://{login}@h/db"
+    assert hidden({"uri": uri}) == (uri, login.partition(":")[2])
+
+
 UNKNOWN = [
     ("cassandra", {"contactPoints": ["a"]}, "'username' and 'password'"),
     ("mongodb", HERE, "'uri'"),

@@ -25,6 +25,7 @@ from forebay_workloads.errors import ConfigError
 from forebay_workloads.ingest.letters import TABLE
 from forebay_workloads.stage import Stage
 from forebay_workloads.stores.base import Store
+from forebay_workloads.stores.checks import all_written
 from forebay_workloads.streams.base import Record, Stream
 
 POLL_RECORDS, POLL_SECONDS = 500, 2.0
@@ -133,4 +134,5 @@ class TablePlace:
         now = int(time.time() * 1000)
         wanted = {one.id for one in letters}
         rows = [row | {"replayed_at": now} for row in self._rows() if row["id"] in wanted]
-        self._store.write(self._table, pa.RecordBatch.from_pylist(rows, TABLE), ["id"])
+        marked = pa.RecordBatch.from_pylist(rows, TABLE)
+        all_written(self._table, self._store.write(self._table, marked, ["id"]))

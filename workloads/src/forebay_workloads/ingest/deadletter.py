@@ -16,6 +16,7 @@ import pyarrow as pa
 from forebay_workloads.ingest.plan import Plan
 from forebay_workloads.stage import Stage
 from forebay_workloads.stores.base import RowError
+from forebay_workloads.stores.checks import all_written
 
 SCHEMA = pa.schema(
     [
@@ -55,7 +56,8 @@ class DeadLetter:
         """Keeps the refused rows of a batch; durable when it returns."""
         letters = [self._letter(batch, error, before) for error in errors]
         if self._table:
-            self._store.write(self._table, pa.RecordBatch.from_pylist(letters, SCHEMA), ["id"])
+            rows = pa.RecordBatch.from_pylist(letters, SCHEMA)
+            all_written(self._table, self._store.write(self._table, rows, ["id"]))
         elif self._topic:
             self._stream.produce(
                 self._topic,

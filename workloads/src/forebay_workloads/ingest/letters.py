@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from forebay_workloads.errors import DataError
 from forebay_workloads.stores.base import Store
+from forebay_workloads.stores.checks import all_written
 from forebay_workloads.streams.base import Record, Stream
 
 PREFIX = "forebay."
@@ -127,10 +127,7 @@ class TableLetters:
         self._store.ensure_table(self._table, TABLE, ["id"])
         now = int(self._clock() * 1000)
         rows = pa.RecordBatch.from_pylist([_row(one, now) for one in refused], TABLE)
-        report = self._store.write(self._table, rows, ["id"])
-        if report.errors:
-            first = report.errors[0].message
-            raise DataError("SchemaMismatch", f"dead-letter table {self._table!r}: {first}")
+        all_written(self._table, self._store.write(self._table, rows, ["id"]))
 
 
 def _row(refused: Refused, now_ms: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from forebay_workloads.codecs.fit import columns_text, shown
 from forebay_workloads.errors import ConfigError, DataError, cut
-from forebay_workloads.stores.base import Row
+from forebay_workloads.stores.base import Row, WriteReport
 
 
 def key_in_schema(table: str, schema: pa.Schema, key: Sequence[str]) -> None:
@@ -29,6 +29,13 @@ def key_in_schema(table: str, schema: pa.Schema, key: Sequence[str]) -> None:
     if missing:
         message = f"table {table!r}: key column {missing[0]!r} is not among {columns_text(schema)}"
         raise ConfigError("SchemaMismatch", message)
+
+
+def all_written(table: str, report: WriteReport) -> None:
+    """For rows that nobody would write again: DataError names the first one that the store refused."""
+    if report.errors:
+        message = f"table {table!r} refused a row: {report.errors[0].message}"
+        raise DataError("SchemaMismatch", message)
 
 
 def same_key(table: str, key: Sequence[str], actual: Sequence[str]) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from forebay_workloads import credentials
 from forebay_workloads.contract import StoreRef, mounted
 from forebay_workloads.errors import ConfigError
 
+_AUTHORITY = re.compile(r"[/?#]")  # ends it; urlsplit would refuse some URIs, and show them
 _MOST_BYTES = 1 << 16  # of one key
 _PUBLIC = re.compile(
     r"(.*user(name)?|host|port|type|provider|database|.*\.crt|.*access_?key_?id"
@@ -57,7 +58,8 @@ def _parts(key: str, value: str) -> Iterator[str]:
     if not value or _PUBLIC.fullmatch(key):
         return
     yield value
-    password = urlsplit(value).netloc.rpartition("@")[0].partition(":")[2] if "://" in value else ""
+    authority = _AUTHORITY.split(value.partition("://")[2], maxsplit=1)[0]
+    password = authority.rpartition("@")[0].partition(":")[2]
     if password:
         yield from {password, unquote(password)}
 
