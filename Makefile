@@ -5,7 +5,7 @@ STATE ?= .forebay
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cluster cluster-down cluster-demo images e2e servers servers-down conformance test-servers test verify fix generate chart lock bench-recommendation bench-ingest soak nightly clean
+.PHONY: help setup demo cluster cluster-down cluster-demo images e2e servers servers-down conformance test-servers test verify fix generate chart lock bench-recommendation bench-ingest bench-stores soak nightly clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 26
@@ -73,6 +73,9 @@ bench-recommendation: setup ## RMSE on MovieLens-100k, three seeds, and its time
 
 bench-ingest: setup ## good records per second of an ingest, with and without poison
 	python benchmarks/ingest/run.py
+
+bench-stores: setup ## STORE=cassandra, ROUNDS=5: client CPU and rates beside the vendor's own fastest paths
+	@bash benchmarks/stores/bench.sh "$(STORE)" "$(or $(ROUNDS),5)"
 
 soak: setup ## 200 kills of consumers, brokers and stores at random moments; KILLS=30 for fewer
 	FOREBAY_TEST_CYCLES=$(or $(KILLS),200) pytest -q -s tests/functional/test_ingest_kill.py tests/servers/test_ingest_kill.py
