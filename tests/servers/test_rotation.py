@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from cassandra import InvalidRequest
+from cassandra.cluster import NoHostAvailable
 
 from forebay.kube.port import K8S_DEPLOYMENT
 from forebay.manifests.deployment import SECRET_VERSIONS
@@ -69,8 +70,17 @@ class Account:
         return self._session.execute(text, timeout=60)
 
     def change(self, password):
-        self._ask(f"ALTER ROLE {self.name} WITH PASSWORD = '{password}'")
+        wait_until(lambda: self._changed(password), every=1)
         self.password = password
+
+    def _changed(self, password):
+        try:
+            self._ask(f"ALTER ROLE {self.name} WITH PASSWORD = '{password}'")
+        except NoHostAvailable as refused:  # Cassandra takes one password of a role in 5 s
+            if "can only be changed every" not in str(refused):
+                raise
+            return False
+        return True
 
     def rows(self):
         try:
