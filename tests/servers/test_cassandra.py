@@ -130,6 +130,16 @@ def test_rows_of_one_partition_go_together_and_all_arrive(store):  # noqa: F811
     assert len(read(store, "t", 4)) == 1000
 
 
+def test_rows_of_many_partitions_arrive_without_a_warning_of_the_server(store, caplog):  # noqa: F811
+    names = [f"column{number}" for number in range(32)]
+    for table, columns in (("narrow", names[:3]), ("wide", names)):
+        batch = pa.record_batch({name: list(range(2_000)) for name in columns})
+        store.ensure_table(table, batch.schema, columns[:1])
+        assert store.write(table, batch, columns[:1]).written == 2_000
+        assert len(read(store, table)) == 2_000
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
 def test_a_value_that_the_server_refuses_is_named_and_the_others_are_written(store):  # noqa: F811
     batch = pa.record_batch({"id": ["a", "b", "x" * 70_000], "value": [1, 2, 3]})
     store.ensure_table("t", batch.schema, ["id"])

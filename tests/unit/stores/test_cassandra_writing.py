@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from forebay_workloads.errors import RetryableError
+from forebay_workloads.stores import cassandra_batches as batches
 from forebay_workloads.stores import cassandra_write as writing
 from forebay_workloads.stores.cassandra_codecs import Refused
 from forebay_workloads.stores.cassandra_errors import translated
@@ -16,17 +17,51 @@ from forebay_workloads.stores.cassandra_window import ATTEMPTS, Request, Window
 FIELDS = [pa.field("a", pa.string()), pa.field("b", pa.string())]
 
 
-def test_rows_of_one_partition_share_a_batch_and_no_other():
+def shared(columns, owner, key=(0,)):
+    """The batches of all rows; `owner` says which node holds a partition."""
+    found = batches.partitions(columns, range(len(columns[0])), key)
+    return list(batches.batches(found, batches.sizes_of(columns), owner))
+
+
+def nowhere(key):
+    return None
+
+
+def test_partitions_whose_node_is_not_known_share_no_batch():
     columns = [[b"x", b"y", b"x", b"z"], [b"1", b"2", b"3", b"4"]]
-    assert list(writing.grouped(columns, [0, 1, 2, 3], [0])) == [[0, 2], [1], [3]]
+    assert shared(columns, nowhere) == [([0, 2], None), ([1], None), ([3], None)]
 
 
-def test_batches_stay_within_rows_and_bytes():
+def test_rows_of_one_node_share_a_batch_those_of_a_partition_side_by_side():
+    columns = [[b"x", b"y", b"x", b"z", b"y"], [b"1"] * 5]
+    owner = {b"x": "a", b"y": "b", b"z": "a"}.get
+    assert shared(columns, owner) == [([0, 2, 3], "a"), ([1, 4], "b")]
+
+
+def test_partitions_share_a_batch_as_long_as_the_server_does_not_warn():
+    many = [[b"%d" % row for row in range(25)], [b"1"] * 25]
+    assert [len(rows) for rows, _ in shared(many, str)] == [1] * 25
+    assert [len(rows) for rows, _ in shared(many, lambda _: "a")] == [10, 10, 5]
+    large = [[b"x", b"y", b"z", b"u"], [b"1" * 2_000, b"2" * 2_000, b"3" * 2_000, b"4" * 9_000]]
+    assert [rows for rows, _ in shared(large, lambda _: "a")] == [[0, 1], [2], [3]]
+
+
+def test_a_partition_of_many_rows_is_cut_at_rows_and_bytes():
     columns = [[b"x"] * 250, [b"1"] * 250]
-    sizes = [len(group) for group in writing.grouped(columns, range(250), [0])]
-    assert sizes == [100, 100, 50]
+    assert [len(rows) for rows, _ in shared(columns, nowhere)] == [100, 100, 50]
     large = [[b"x"] * 4, [b"1" * 20_000, b"2" * 20_000, None, b"3" * 60_000]]
-    assert list(writing.grouped(large, range(4), [0])) == [[0], [1, 2], [3]]
+    assert [rows for rows, _ in shared(large, lambda _: "a")] == [[0], [1, 2], [3]]
+
+
+def test_small_values_weigh_what_the_server_adds_to_each():
+    columns = [[b"%d" % row for row in range(100)], *[[b"x"] * 100] * 64]
+    assert {len(rows) for rows, _ in shared(columns, lambda _: "a")} == {3, 1}
+
+
+def test_a_key_of_several_columns_is_hashed_as_the_server_hashes_it():
+    columns = [[b"ab"], [b"c"], [b"d"]]
+    assert batches.partitions(columns, [0], [2]) == {b"d": [0]}
+    assert batches.partitions(columns, [0], [0, 1]) == {b"\0\2ab\0\0\1c\0": [0]}
 
 
 def test_the_last_good_row_of_a_key_is_sent():

@@ -1,4 +1,4 @@
-"""Upserts: rows of one partition in unlogged batches within the server's limits, the others one by one.
+"""Upserts: rows of one node share unlogged batches within the server's limits.
 
 Used by `cassandra.py`. Rows that cannot be written are named, all others are; a batch of which the server
 refused something is sent again row by row to find the guilty ones.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
@@ -18,17 +19,22 @@ from forebay_workloads.stores import cassandra_statements as cql
 from forebay_workloads.stores import cassandra_types as types
 from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import RowError, WriteReport
+from forebay_workloads.stores.cassandra_batches import (
+    Owners,
+    batches,
+    lengths,
+    partitions,
+    sizes_of,
+)
 from forebay_workloads.stores.cassandra_catalog import Catalog, TableInfo, writable
 from forebay_workloads.stores.cassandra_codecs import Encoded, Refused
 from forebay_workloads.stores.cassandra_connection import Connection
 from forebay_workloads.stores.cassandra_window import Request, Window
 from forebay_workloads.stores.rows import accepted
 
-BATCH_ROWS = 100
-BATCH_BYTES = 32 << 10
 KEY_BYTES = 65_535  # of one column of a key
 
-Values = tuple[bytes | None, ...]
+Values = Sequence[bytes | None]
 
 
 class Writes:
@@ -102,17 +108,19 @@ class Writes:
         rows: Sequence[int],
         partition: Sequence[int],
     ) -> Iterator[Request]:
-        for group in grouped(columns, rows, partition):
-            values = [tuple(column[row] for column in columns) for row in group]
-            yield Request(self._statement(statement, values), group)
+        found = partitions(columns, rows, partition)
+        values = list(zip(*columns, strict=True))
+        for group, owner in batches(found, sizes_of(columns), Owners(self._connection).of):
+            request = self._statement(statement, [values[row] for row in group])
+            request.replicas = [] if owner is None else [owner]
+            yield Request(request, group)
 
     def _statement(self, statement: PreparedStatement, values: Sequence[Values]) -> Any:
-        bounds = [self._connection.bound(statement, one) for one in values]
-        if len(bounds) == 1:
-            return bounds[0]
+        if len(values) == 1:
+            return self._connection.bound(statement, values[0])
         batch = BatchStatement(BatchType.UNLOGGED)
-        for bound in bounds:
-            batch.add(bound)
+        for one in values:  # the values are bound already: the driver would do it again
+            batch._add_statement_and_params(True, statement.query_id, one)  # noqa: SLF001
         batch.is_idempotent = True
         return batch
 
@@ -130,7 +138,7 @@ class Writes:
             return {}
         rows = [row for request, _ in failed for row in request.of]
         alone = (
-            Request(self._statement(statement, [tuple(column[row] for column in columns)]), [row])
+            Request(self._statement(statement, [[column[row] for column in columns]]), [row])
             for row in rows
         )
         bad = Window(self._connection, what).run(alone)
@@ -144,7 +152,7 @@ _NUMBER = pa.field("_forebay_number", pa.int64())
 
 def _numbered(batch: pa.RecordBatch) -> pa.RecordBatch:
     """With the rows' numbers as a column: some rows will be left out."""
-    return batch.append_column(_NUMBER, pa.array(range(batch.num_rows), pa.int64()))
+    return batch.append_column(_NUMBER, pa.array(np.arange(batch.num_rows)))
 
 
 def unfit(
@@ -156,17 +164,21 @@ def unfit(
     """Row → why it cannot be written: a value that was refused, a key too long, a partition without a name. Pure."""
     bad: dict[int, str] = {}
     for field, column in zip(fields, columns, strict=True):
+        if Refused not in set(map(type, column)):
+            continue
         for row, value in enumerate(column):
             if isinstance(value, Refused):
                 bad.setdefault(row, f"column {field.name!r}: {value.message}")
     for index in key:
         name = fields[index].name
+        if max(lengths(columns[index]), default=0) <= KEY_BYTES:
+            continue
         for row, value in enumerate(columns[index]):
             if isinstance(value, bytes) and len(value) > KEY_BYTES:
                 bad.setdefault(
                     row, f"key column {name!r} has {len(value)} bytes, Cassandra takes {KEY_BYTES}"
                 )
-    if len(partition) == 1:
+    if len(partition) == 1 and b"" in columns[partition[0]]:
         name = fields[partition[0]].name
         for row, value in enumerate(columns[partition[0]]):
             if value == b"":
@@ -182,26 +194,3 @@ def newest(columns: Sequence[Encoded], key: Sequence[int], bad: Mapping[int, str
     keys = zip(*(columns[index] for index in key), strict=True)
     last = {one: row for row, one in enumerate(keys) if row not in bad}
     return sorted(last.values())
-
-
-def grouped(
-    columns: Sequence[Encoded], rows: Sequence[int], partition: Sequence[int]
-) -> Iterator[list[int]]:
-    """Rows of one partition together, in batches of at most BATCH_ROWS and about BATCH_BYTES. Pure."""
-    groups: dict[Any, list[int]] = {}
-    for row in rows:
-        groups.setdefault(tuple(columns[index][row] for index in partition), []).append(row)
-    for group in groups.values():
-        if len(group) == 1:
-            yield group
-            continue
-        some: list[int] = []
-        size = 0
-        for row in group:
-            more = sum(len(column[row] or b"") for column in columns)
-            if some and (len(some) == BATCH_ROWS or size + more > BATCH_BYTES):
-                yield some
-                some, size = [], 0
-            some.append(row)
-            size += more
-        yield some
