@@ -270,6 +270,16 @@ def test_rows_that_were_there_are_noted_no_second_time(store, adapter):  # noqa:
     assert store._scans._index.pages(info.home, info.id) == before
 
 
+def test_a_page_that_was_taken_away_is_written_anew_with_all_its_keys(store, adapter):  # noqa: F811
+    fill(store, "t", numbers(0, 10))
+    info = store._catalog.info("t")
+    collection, prefix = adapter.own
+    number = store._scans._index.pages(info.home, info.id)
+    collection.remove(f"{prefix}keys/{info.id}/{number:09}")
+    fill(store, "t", numbers(10, 20))
+    assert sorted(row["id"] for row in read(store, "t")) == list(range(20))
+
+
 # what changes behind our back
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from forebay_workloads.errors import RetryableError
 from forebay_workloads.streams import open_stream
+from forebay_workloads.streams.kafka_producer import Sender
 
 KILLS = 5
 MISSED = 12.0  # seconds until a group misses a member that was killed
@@ -46,6 +47,30 @@ def test_each_record_is_copied_once_though_the_copier_is_killed(kafka, prefix, t
         found += [r.value for r in stream.consume([target], prefix + "reader", 1000, 2.0).records]
         assert Counter(found) == Counter(values)
     time.sleep(MISSED)  # else the group cannot be removed
+
+
+def test_a_commit_whose_answer_is_lost_is_not_repeated(kafka, prefix, topics, monkeypatch):
+    source, target = topics.make(f"{prefix}in", 1), topics.make(f"{prefix}out", 1)
+    group, done = prefix + "g", Sender.transact
+
+    def unheard(*arguments):
+        done(*arguments)
+        raise RetryableError("StoreUnreachable", "the answer was lost")
+
+    with closing(open_stream(kafka)) as stream:
+        stream.produce(source, [b"1", b"2"])
+        polled = stream.consume([source], group, 10, 5.0)
+        assert len(polled.records) == 2
+        monkeypatch.setattr(Sender, "transact", unheard)
+        with pytest.raises(RetryableError, match="lost"):
+            stream.transact(group, polled.positions, target, [b"1", b"2"])
+        monkeypatch.setattr(Sender, "transact", done)
+        assert not stream.consume([source], group, 10, 1.0).records
+        stream.produce(source, [b"3"])
+        polled = stream.consume([source], group, 10, 5.0)
+        assert [one.value for one in polled.records] == [b"3"]
+        assert stream.transact(group, polled.positions, target, [b"3"]) == 1
+        assert stream.lag(group, source) == 0
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from forebay.kube.port import DATASTORE, DEPLOYMENT, K8S_DEPLOYMENT, PIPELINE, RUN, Ref
+from forebay.kube.port import DATASTORE, DEPLOYMENT, K8S_DEPLOYMENT, PIPELINE, RUN, SECRET, Ref
 from forebay.manifests.deployment import SECRET_VERSIONS
 from forebay.reconcile.triggers import react
 from forebay.reconcile.wakeset import WakeSet
@@ -93,6 +93,20 @@ async def test_a_secret_that_stays_as_it_is_rolls_nothing(cluster, reconciler, m
     cluster.now += timedelta(seconds=60)
     await store_pass(cluster, reconciler, monkeypatch)
     assert (await noted(cluster), cluster.started.count("probe")) == (before, probes)
+
+
+async def test_a_secret_that_is_gone_for_a_moment_leaves_the_pods_as_they_are(cluster, reconciler):
+    await settled(cluster, reconciler)
+    before = await noted(cluster)
+    await cluster.kube.delete(Ref(SECRET, "shop", "user"))
+    for _ in range(3):
+        await cluster.round(reconciler)
+    assert await noted(cluster) == before
+    await cluster.apply(secret("new"))
+    for _ in range(3):
+        await cluster.round(reconciler)
+    after = await noted(cluster)
+    assert {name for name in before if before[name] != after[name]} == set(before)
 
 
 async def test_new_jobs_wait_for_the_probe_of_the_rotated_secret(cluster, reconciler):

@@ -13,6 +13,7 @@ from forebay_workloads.ingest import circuit, held
 from forebay_workloads.ingest import loop as looping
 from forebay_workloads.stores.base import RowError, WriteReport
 from forebay_workloads.streams import open_stream
+from forebay_workloads.streams.base import Polled
 
 from .topics import Wrapped, ingest, letters, loop, produce, rows
 
@@ -115,6 +116,47 @@ def test_a_batch_leaves_a_broker_that_stays_away_to_the_retries_of_its_job(tmp_p
 
     with ingest(tmp_path) as stage, pytest.raises(RetryableError, match="broker away"):
         loop(stage, stream=lambda: Away(open_stream(stage.ref("bus")))).run()
+
+
+class Elsewhere(Wrapped):
+    """A stream of whose partitions another member of the group has all."""
+
+    def consume(self, *_):
+        return Polled([], {})
+
+
+def test_records_that_another_consumer_of_the_group_holds_are_no_end_of_the_topic(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(looping, "TRIES", 1)
+    with ingest(tmp_path) as stage:
+        produce(stage, {"id": 1}, {"id": 2})
+        with pytest.raises(
+            RetryableError, match=r"2 records of group 'default\.payments'"
+        ) as raised:
+            loop(stage, stream=lambda: Elsewhere(open_stream(stage.ref("bus")))).run()
+        assert "name another group" in str(raised.value)
+
+
+class Marked(Wrapped):
+    """A stream that ends with a mark of a transaction: a place without a record."""
+
+    def consume(self, topics, group, most, wait):
+        polled = self.inner.consume(topics, group, most, wait)
+        if polled.records:
+            last = max(polled.records, key=lambda one: one.offset)
+            self.end = {(last.topic, last.partition): last.offset + 1}
+            kept = [one for one in polled.records if one is not last]
+            before = {**polled.positions, (last.topic, last.partition): last.offset}
+            return Polled(kept, before)
+        return Polled([], self.end)
+
+
+def test_a_place_without_a_record_at_the_end_is_passed(tmp_path):
+    with ingest(tmp_path) as stage:
+        produce(stage, {"id": 1}, {"id": 2}, {"id": 3}, key=b"k")
+        meter = loop(stage, stream=lambda: Marked(open_stream(stage.ref("bus")))).run()
+        assert (meter.written, meter.lag) == (2, 0)
 
 
 def test_a_stop_while_the_store_is_down_leaves_at_once_and_commits_nothing(tmp_path):

@@ -169,6 +169,18 @@ def test_the_login_of_the_secret_is_used_and_never_said(registry, tmp_path):
     assert "hunter" not in caught.value.message
 
 
+def test_a_password_is_struck_out_before_a_long_error_is_cut(registry, monkeypatch):
+    schemas = client(registry, ("u", "hunter2-and-more"))
+
+    def fails(*_, **__):
+        raise OSError("x" * 245 + " hunter2-and-more of a very long line")
+
+    monkeypatch.setattr(schemas._opener, "open", fails)
+    with pytest.raises(RetryableError) as caught:
+        schemas(1)
+    assert "hunter2" not in caught.value.message
+
+
 def test_a_datastore_without_a_registry_has_none():
     assert SchemaRegistry.of(StoreRef("shop", "kafka", {})) is None
     with pytest.raises(ConfigError):

@@ -6,13 +6,14 @@ read from its pod.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from forebay.api.reasons import Reason
 from forebay.kube.port import DATASTORE, Obj, Ref
+from forebay.manifests.deployment import SECRET_VERSIONS
 from forebay.manifests.ingest_deployment import (
     STREAM,
     ingest_config_map,
@@ -24,7 +25,7 @@ from forebay.manifests.names import short_hash
 from forebay.manifests.stage_document import store_names
 from forebay.plan import podstate, refusal
 from forebay.plan.conditions import condition
-from forebay.plan.secrets import secret_versions
+from forebay.plan.secrets import missing_secret, secret_versions
 from forebay.plan.times import seconds_since, stamp
 from forebay.plan.types import Observed
 from forebay.settings import Settings
@@ -69,8 +70,9 @@ def streaming(observed: Observed, settings: Settings) -> Streaming | None:
         return Streaming(
             reason=Reason.ReferenceMissing, message=f"DataStore {missing} does not exist"
         )
-    apply = _children(observed, stores, settings)
     deployment = next((c for c in made if c["kind"] == "Deployment"), None)
+    versions = _versions(observed, stores.values(), deployment)
+    apply = _children(observed, stores, versions, settings)
     kept = {apply[0]["metadata"]["name"], *(_mounted(deployment) if deployment else ())}
     delete = [c for c in made if c["kind"] == "ConfigMap" and c["metadata"]["name"] not in kept]
     ingest = _ingest(observed)
@@ -90,17 +92,27 @@ def _stores(observed: Observed) -> tuple[dict[str, Obj], str | None]:
     return found, None
 
 
-def _children(observed: Observed, stores: Mapping[str, Obj], settings: Settings) -> tuple[Obj, Obj]:
+def _versions(observed: Observed, stores: Collection[Obj], deployment: Obj | None) -> str:
+    """What rolls the pods when a Secret is rotated; one that is gone for a moment leaves them as they are."""
+    if deployment and any(missing_secret(store, observed) for store in stores):
+        template = deployment["spec"]["template"]["metadata"]
+        return str((template.get("annotations") or {}).get(SECRET_VERSIONS, ""))
+    versions = [secret_versions(store, observed) for store in stores]
+    return short_hash(*versions, length=8) if any(versions) else ""
+
+
+def _children(
+    observed: Observed, stores: Mapping[str, Obj], versions: str, settings: Settings
+) -> tuple[Obj, Obj]:
     pipeline = observed.object
     config = ingest_config_map(pipeline, stores, settings)
-    versions = [secret_versions(store, observed) for store in stores.values()]
     deployment = ingest_deployment(
         pipeline,
         stores.values(),
         config["metadata"]["name"],
         settings,
         replicas=0 if pipeline["spec"].get("suspend") else 1,
-        secret_versions=short_hash(*versions, length=8) if any(versions) else "",
+        secret_versions=versions,
     )
     return config, deployment
 

@@ -30,6 +30,7 @@ from forebay_workloads.streams.base import Record, Stream
 
 POLL_RECORDS, POLL_SECONDS = 500, 2.0
 LAST_SECONDS = 0.05  # the wait of a poll that expects nothing
+READ_SECONDS = 30.0  # for the rows of the letters that are marked at once
 MISSES = 5  # empty polls until records that are missing, by compaction or age, are given up
 
 
@@ -132,7 +133,9 @@ class TablePlace:
     def mark(self, letters: Sequence[Letter]) -> None:
         """Sets their column; the rest of each row stays as it is."""
         now = int(time.time() * 1000)
-        wanted = {one.id for one in letters}
-        rows = [row | {"replayed_at": now} for row in self._rows() if row["id"] in wanted]
+        found = self._store.get(
+            self._table, [{"id": one.id} for one in letters], timeout=READ_SECONDS
+        )
+        rows = [row | {"replayed_at": now} for row in found if row]
         marked = pa.RecordBatch.from_pylist(rows, TABLE)
         all_written(self._table, self._store.write(self._table, marked, ["id"]))

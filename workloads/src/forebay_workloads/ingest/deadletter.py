@@ -75,7 +75,7 @@ class DeadLetter:
     def _letter(self, batch: pa.RecordBatch, error: RowError, before: int) -> dict[str, Any]:
         row = described(error, before)
         record = json.dumps(batch.slice(error.index, 1).to_pylist()[0], default=str, sort_keys=True)
-        text = f"{self._source}\n{row['row']}\n{record}"
+        text = f"{self._source}\n{record}"  # not its row: a source that grew has it elsewhere
         return {
             **row,
             "id": hashlib.sha256(text.encode()).hexdigest()[:32],

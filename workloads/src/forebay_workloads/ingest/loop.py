@@ -28,9 +28,7 @@ from forebay_workloads.stage import Stage
 from forebay_workloads.streams.base import Polled, Record, Stream
 
 POLL_SECONDS = 0.5  # a poll's longest wait, so that a wish to stop is heard
-EMPTY_POLLS = (
-    30  # after which a topic is at its end whatever its lag: marks of transactions are no records
-)
+EMPTY_POLLS = 30  # in a row while records are left: another member of the group has them
 TRIES = 8  # of a batch at a store or broker that is away: about 20 seconds
 MEETING = 10.0  # seconds, for a broker that never answered: its address may be wrong
 LOOK_SECONDS = 2.0  # between two questions for the lag
@@ -113,12 +111,22 @@ class Loop:
         polled = stream.consume([self._feed.topic], self._feed.group, most, POLL_SECONDS)
         self._met = True
         self._room.saw(polled.records)
-        if polled.records:
-            self._take(stream, polled)
+        self._take(stream, polled)
         self._look(stream)
         self._report()
         self._empty = 0 if polled.records else self._empty + 1
-        return self._to_the_end and self._empty > (0 if self.meter.lag == 0 else EMPTY_POLLS)
+        return self._to_the_end and self._nothing_left()
+
+    def _nothing_left(self) -> bool:
+        """Whether the topic is read to its end; records that never come here are no end."""
+        if self._empty > EMPTY_POLLS and self.meter.lag:
+            feed = self._feed
+            message = (
+                f"topic {feed.topic!r}: {self.meter.lag:,} records of group {feed.group!r} are left and none "
+                "comes: another consumer of the group has their partitions. Stop it, or name another group"
+            )
+            raise RetryableError("StoreUnreachable", message)
+        return self._empty > 0 and self.meter.lag == 0
 
     def _patience(self) -> int:
         """Waits where everything is refused; most records of the next poll."""
@@ -171,7 +179,8 @@ class Loop:
         positions = {
             place: offset for place, offset in polled.positions.items() if place not in self._held
         }
-        if not records:
+        if not records:  # behind the last record there may be marks of transactions
+            stream.commit(self._feed.group, positions)
             return
         self.vitals.step()
         taken = self._sink.take(records)

@@ -37,8 +37,12 @@ class Page:
 
     def drop(self) -> None:
         """Begins a new one with the next key: what is in the old one stays."""
-        self.number, self.cas = 0, 0
+        self.turn()
         self.keys: list[str] = []
+
+    def turn(self) -> None:
+        """Begins a new one with the same keys: somebody changed the old one, or took it away."""
+        self.number, self.cas = 0, 0
 
 
 class Index:
@@ -79,7 +83,7 @@ class Index:
                 page.cas = cas
                 page.keys += keys
                 return
-            page.drop()
+            page.turn()
         message = f"{self._connection.where}: the page of a table's keys keeps being changed"
         raise RetryableError("StoreThrottled", message)
 

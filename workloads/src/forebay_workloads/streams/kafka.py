@@ -116,7 +116,7 @@ class KafkaStream:
         try:
             count = sender.transact(out, member.offsets(fresh), member.metadata())
         except Exception:
-            member.rewind()  # nothing of it happened
+            member.rewind()  # a commit whose answer was lost may have happened
             raise
         member.committed_elsewhere(fresh)
         return count

@@ -378,8 +378,11 @@ class Member:
             return self._keeper.run(self._consumer.consumer_group_metadata)
 
     def rewind(self) -> None:
-        """What was handed out and not committed comes again."""
+        """What was handed out and not committed comes again; the group says what, as an answer may be lost."""
         with self._lock, self._connection.speak("cannot go back"):
+            ours = [TopicPartition(*place) for place in self._done]
+            found = self._keeper.run(lambda: self._positions(ours))
+            self._done |= {at: one.offset for at, one in found.items() if at in self._done}
             places = list(self._done)
             self._waiting.drop(places)
             self._silent.update(places)

@@ -117,7 +117,8 @@ class SchemaRegistry:
         return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"
 
     def _words(self, error: BaseException) -> str:
-        return without(cut(error), tuple(self._login or ())[1:])
+        said = without(str(error) or type(error).__name__, tuple(self._login or ())[1:])
+        return cut(Exception(said))
 
     def _ask(self, path: str) -> dict[str, Any]:
         request = urllib.request.Request(self._url + path)  # noqa: S310 - http or https: see the constructor
