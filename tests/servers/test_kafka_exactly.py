@@ -28,12 +28,12 @@ def test_each_record_is_copied_once_though_the_copier_is_killed(kafka, prefix, t
     values = [str(number).encode() for number in range(RECORDS)]
     chance = random.Random(7)
     with closing(open_stream(kafka)) as stream:
-        stream.produce(source, values, values)
-        for _ in range(KILLS):
+        for turn in range(KILLS):
+            some = values[turn::KILLS]
+            stream.produce(source, some, some)
             with copier(kafka, source, target, prefix + "g"):
-                before = ended(stream, target)
-                wait(lambda before=before: ended(stream, target) > before)
-                time.sleep(chance.random())
+                wished = ended(stream, target) + chance.randrange(1, len(some))
+                wait(lambda wished=wished: ended(stream, target) >= wished)
         with copier(kafka, source, target, prefix + "g"):
             wait(lambda: left(stream, prefix + "g", source) == 0)
         found = []
