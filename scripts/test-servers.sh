@@ -13,5 +13,5 @@ for name in $(python -c 'from harness.servers import life; print(*life.RECIPES)'
   [ -n "${!yours:-}" ] || names+=("$name")
 done
 [ ${#names[@]} -eq 0 ] || python -m harness.servers up "${names[@]}" > /dev/null # its lines hold passwords
-pytest -n "${FOREBAY_TEST_WORKERS:-2}" --dist loadfile --durations=10 \
+pytest -n "${FOREBAY_TEST_WORKERS:-2}" --dist loadfile --no-loadscope-reorder --durations=10 \
   -m "servers and not nightly" tests/servers tests/contract "$@"
