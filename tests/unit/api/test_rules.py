@@ -10,6 +10,7 @@ from tests.unit.api import accelerators
 from tests.unit.api.good import GONE, deployment, good, pipeline, store
 
 TX = {"storeRef": {"name": "kafka"}, "topic": "tx"}
+BINARY = TX | {"format": "binary"}
 TABLE = {"storeRef": {"name": "shop"}, "table": "tx"}
 STREAM = {"from": TX, "to": {"topic": "tx.scored"}}
 ONCE = {"guarantee": "EffectivelyOnce"}
@@ -186,6 +187,12 @@ BROKEN = {
         pipeline(ingest__from=TX | {"snapshot": {"mode": "Pinned"}}),
         "spec.ingest.from.snapshot",
         "a topic is pinned by its offsets",
+    ),
+    "no layout": (pipeline(ingest__from=BINARY), "spec.ingest.from.layout", "needs a layout"),
+    "a layout of JSON": (
+        pipeline(ingest__from=TX | {"layout": {"fields": [{"name": "id", "type": "int64"}]}}),
+        "spec.ingest.from.layout",
+        "no other format has one",
     ),
     "preprocess reads nothing": (pipeline(ingest=GONE), "spec.preprocess", "nothing to read"),
     "train reads nothing": (

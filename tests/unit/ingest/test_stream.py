@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 
 import pytest
@@ -45,6 +46,28 @@ def test_records_become_rows_and_a_second_run_finds_nothing_new(tmp_path):
         assert {row["id"]: row["v"] for row in rows(stage)} == {i: i / 2 for i in range(100)}
         kept = stage.workspace.read_json("results/ingest")
     assert sum(kept["source"]["snapshot"]["at"]["offsets"].values()) == 100
+
+
+def test_records_of_a_fixed_binary_layout_become_rows_and_others_letters(tmp_path):
+    fields = [
+        {"name": "id", "type": "int64"},
+        {"name": "city", "type": "string(4)"},
+        {"name": "gap", "type": "pad(2)"},
+        {"name": "amount", "type": "float32"},
+    ]
+    source = {
+        "storeRef": {"name": "bus"},
+        "topic": "tx",
+        "format": "binary",
+        "layout": {"order": "big", "fields": fields},
+    }
+    good = [struct.pack(">q4s2xf", n, b"ab", n / 2) for n in range(3)]
+    with ingest(tmp_path, **{"from": source}) as stage:
+        produce(stage, *good, good[0][:-1])
+        assert package.run(stage).rows == {"read": 4, "written": 3, "failed": 1}
+        assert rows(stage) == [{"id": n, "city": "ab", "amount": n / 2} for n in range(3)]
+        ((_, headers),) = letters(stage)
+    assert "17 bytes, the layout has 18" in headers["forebay.message"]
 
 
 def test_the_last_record_of_a_key_is_the_row(tmp_path):

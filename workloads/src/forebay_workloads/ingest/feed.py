@@ -69,7 +69,11 @@ class Feed:
             source=source,
             topic=origin["topic"],
             group=origin.get("group") or f"{stage.doc.run.namespace}.{stage.doc.run.pipeline}",
-            codec=codec(origin.get("format") or "json", SchemaRegistry.of(stage.ref(source))),
+            codec=codec(
+                origin.get("format") or "json",
+                SchemaRegistry.of(stage.ref(source)),
+                origin.get("layout"),
+            ),
             target_name=name,
             target=target,
             table=aim["table"],

@@ -6,12 +6,45 @@ from typing import Annotated, ClassVar, Literal
 
 from forebay.api.v1alpha1.base import Block, Rule, about
 from forebay.api.v1alpha1.refs import StoreRef
-from forebay.api.v1alpha1.scalars import Column, Duration, Table, Topic
+from forebay.api.v1alpha1.scalars import BinaryType, Column, Duration, Table, Topic
 
 Format = Literal["json", "avro", "csv", "jsonl", "parquet", "bson"]
+SourceFormat = Literal["json", "avro", "csv", "jsonl", "parquet", "bson", "binary"]
 
 RECORD_BYTES = 512 << 10  # what is larger is a file, and a batch of them would fill the memory
 _ONE_UNIT = Rule("has(self.table) != has(self.topic)", "give exactly one of table, topic")
+
+
+class BinaryField(Block):
+    """One field of a fixed binary layout."""
+
+    name: Annotated[Column, about("The column that it becomes; padding becomes none.", "amount")]
+    type: Annotated[
+        BinaryType,
+        about(
+            "int8 … int64, uint8 … uint64, float16 … float64, bool, string(n), binary(n) or pad(n) of n bytes; "
+            "a string is UTF-8 filled up with zero bytes.",
+            "float32",
+        ),
+    ]
+
+
+class BinaryLayout(Block):
+    """How a record of fixed length lies in memory: its fields follow each other without gaps."""
+
+    order: Annotated[
+        Literal["little", "big"], about("Which byte of a number comes first.", "little")
+    ] = "little"
+    fields: Annotated[
+        list[BinaryField],
+        about(
+            "The fields, in their order.",
+            [{"name": "id", "type": "int64"}, {"name": "amount", "type": "float32"}],
+            list_keys=("name",),
+            min_length=1,
+            max_length=128,
+        ),
+    ]
 
 
 class SnapshotPolicy(Block):
@@ -37,6 +70,11 @@ class Source(Block):
             "a topic is pinned by its offsets: give a table, or leave snapshot out",
             ".snapshot",
         ),
+        Rule(
+            "has(self.layout) == (has(self.format) && self.format == 'binary')",
+            "format binary needs a layout, and no other format has one",
+            ".layout",
+        ),
     )
     store_ref: Annotated[StoreRef, about("The store to read.", {"name": "shop"})]
     table: Annotated[
@@ -49,7 +87,14 @@ class Source(Block):
     topic: Annotated[Topic | None, about("Topic of a broker or of an embedded store.", "tx")] = None
     group: Annotated[Topic | None, about("Consumer group of the topic.", "fraud")] = None
     format: Annotated[
-        Format | None, about("Encoding of records or files; left out: by the suffix.", "json")
+        SourceFormat | None, about("Encoding of records or files; left out: by the suffix.", "json")
+    ] = None
+    layout: Annotated[
+        BinaryLayout | None,
+        about(
+            "What records of format binary are made of.",
+            {"fields": [{"name": "id", "type": "int64"}]},
+        ),
     ] = None
     snapshot: Annotated[
         SnapshotPolicy | None, about("How reads of a table are pinned.", {"mode": "Pinned"})

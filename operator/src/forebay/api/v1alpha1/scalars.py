@@ -20,6 +20,14 @@ ItemName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-zA-Z]
 Version = Annotated[str, Field(min_length=2, max_length=10, pattern=r"^v[1-9][0-9]*$")]
 
 Column = Annotated[str, Field(min_length=1, max_length=128)]
+BinaryType = Annotated[
+    str,
+    Field(
+        min_length=4,
+        max_length=14,
+        pattern=r"^(u?int(8|16|32|64)|float(16|32|64)|bool|(string|binary|pad)\([1-9][0-9]{0,5}\))$",
+    ),
+]
 Table = Annotated[str, Field(min_length=1, max_length=512)]
 Topic = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[a-zA-Z0-9._-]+$")]
 SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
