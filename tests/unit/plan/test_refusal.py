@@ -176,6 +176,13 @@ def test_a_retry_says_what_the_last_attempt_died_of():
     assert state.message.endswith("trying again")
 
 
+def test_a_scheduler_that_met_another_writer_tries_again_and_the_pod_is_not_unschedulable():
+    said = "running PreBind plugin: the object has been modified"
+    held = {"type": "PodScheduled", "status": "False", "reason": "SchedulerError", "message": said}
+    state = jobstate.read(job(), [pod(node=None, conditions=[held])], {})
+    assert (state.reason, state.message) == ("Pending", said)
+
+
 def test_a_pod_that_waits_for_its_queue_is_queued_not_unschedulable():
     gate = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "m"}
     assert jobstate.read(job(), [pod(node=None, conditions=[gate])], {}).reason == "Queued"

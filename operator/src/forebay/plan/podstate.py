@@ -29,6 +29,10 @@ _PULL = frozenset(
     }
 )
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError"})
+_UNSCHEDULED = {  # any other word: the scheduler found no node
+    "SchedulingGated": Reason.Queued,
+    "SchedulerError": Reason.Pending,  # mostly a conflict with another write: it tries again at once
+}
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,8 @@ def waiting(pod: Obj) -> tuple[str, str] | None:
     """Reason and message of a pod that cannot start; None when nothing is known to stand in its way."""
     for entry in (pod.get("status") or {}).get("conditions") or []:
         if entry.get("type") == "PodScheduled" and entry.get("status") == "False":
-            gated = entry.get("reason") == "SchedulingGated"
-            return Reason.Queued if gated else Reason.Unschedulable, entry.get("message", "")
+            why = _UNSCHEDULED.get(entry.get("reason", ""), Reason.Unschedulable)
+            return why, entry.get("message", "")
     for entry in _containers(pod):
         held = (entry.get("state") or {}).get("waiting") or {}
         word, text = held.get("reason", ""), held.get("message", "")
