@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -91,6 +93,14 @@ def read(store: Store, table: str, splits: int = 1, **options: Any) -> list[dict
     return [
         row for part in parts for batch in store.scan(part, **options) for row in batch.to_pylist()
     ]
+
+
+def eventually(true: Callable[[], bool], seconds: float = 100.0) -> None:
+    """Waits until it is so: servers remove what is past its time now and then."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.1)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -16,7 +16,7 @@ from forebay_workloads.stores import open_store
 from forebay_workloads.stores.base import Store
 
 from . import rows
-from .rows import fill, numbers, read
+from .rows import eventually, fill, numbers, read
 
 
 class TableConformance:
@@ -224,6 +224,40 @@ class TableConformance:
         assert report.written == 2 - len(refused)
         found = store.get("t", [{"id": ""}, {"id": "b"}], ["value"])
         assert found == [None if refused else {"value": 1}, {"value": 2}]
+
+    def test_rows_are_gone_some_time_after_their_last_write_with_a_ttl(self, store):
+        fill(store, "t", numbers(0, 4))
+        if not store.capabilities.ttl:
+            with pytest.raises(ConfigError) as caught:
+                store.write("t", numbers(1, 4), ["id"], ttl=1.0)
+            assert caught.value.reason == "FieldNotSupportedInMode"
+            return
+        store.write("t", numbers(1, 5), ["id"], ttl=1.0)
+        store.write("t", numbers(2, 3), ["id"], ttl=3600.0)  # renewed
+        store.write("t", numbers(3, 4), ["id"])  # for good again
+        left = [row for row in numbers(0, 4).to_pylist() if row["id"] != 1]
+        eventually(lambda: sorted(read(store, "t"), key=lambda row: row["id"]) == left)
+        assert store.get("t", [{"id": n} for n in (1, 2, 4)], timeout=10.0) == [None, left[1], None]
+        assert store.schema("t").equals(numbers(0, 1).schema)
+
+    def test_a_merge_makes_and_renews_rows_that_end(self, store):
+        if not (store.capabilities.ttl and store.capabilities.documents):
+            return
+        patch = pa.record_batch({"id": pa.array([1, 9], pa.int64()), "score": [0.5, 0.6]})
+        store.ensure_table("t", numbers(0, 1).schema, ["id"])
+        store.write("t", numbers(0, 2), ["id"], ttl=1.0)
+        store.write("t", patch, ["id"], merge=True, ttl=2.0)
+        eventually(lambda: not read(store, "t"))
+        assert store.get("t", [{"id": 1}, {"id": 9}], timeout=10.0) == [None, None]
+
+    def test_a_row_that_ended_comes_back_with_its_next_write(self, store):
+        if not store.capabilities.ttl:
+            return
+        store.ensure_table("t", numbers(0, 1).schema, ["id"])
+        store.write("t", numbers(0, 2), ["id"], ttl=1.0)
+        eventually(lambda: not read(store, "t"))
+        store.write("t", numbers(1, 3), ["id"], ttl=3600.0)
+        assert sorted(read(store, "t"), key=lambda row: row["id"]) == numbers(1, 3).to_pylist()
 
     def test_a_column_that_the_table_lacks_is_named(self, store):
         fill(store, "t", numbers(0, 1))

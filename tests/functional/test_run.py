@@ -1,10 +1,14 @@
 import json
+import sqlite3
 import urllib.error
 import urllib.request
+from contextlib import closing
 
 import pytest
 
 from forebay.kube.port import K8S_DEPLOYMENT
+from forebay_workloads.contract import StoreRef
+from forebay_workloads.stores import open_store
 from tests.functional.project import rows, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -75,3 +79,46 @@ def test_no_follow_returns_at_once_and_the_run_goes_on_without_it(project):
         every=0.5,
     )
     assert run["status"]["modelVersion"] == "wines-v1"
+
+
+EPHEMERAL = """
+apiVersion: forebay.dev/v1alpha1
+kind: DataStore
+metadata: {name: files}
+spec: {type: files, files: {url: .}}
+---
+apiVersion: forebay.dev/v1alpha1
+kind: DataStore
+metadata: {name: local}
+spec: {type: embedded, embedded: {}}
+---
+apiVersion: forebay.dev/v1alpha1
+kind: NoSQLPipeline
+metadata: {name: wines}
+spec:
+  ingest:
+    from: {storeRef: {name: files}, table: tastings.csv}
+    to: {storeRef: {name: STORE}, table: tastings, key: [taster, bottle], ttl: 2s}
+"""
+
+
+def has_table(path, name):
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+
+
+def test_rows_with_a_ttl_are_gone_after_it_and_a_store_that_cannot_do_that_says_so(project):
+    project.write(yaml=EPHEMERAL.replace("STORE", "local"))
+    done = project.run("-o", "json")
+    assert done.returncode == 0, done.stderr
+    (run,) = json.loads(done.stdout)["runs"]
+    assert run["stages"][0]["rows"] == len(rows())
+    (path,) = (path for path in project.state.rglob("*.db") if has_table(path, "tastings"))
+    with open_store(StoreRef("local", "embedded", {"path": str(path)})) as store:
+        wait_until(lambda: store.snapshot("tastings").rows == 0, 30)
+        assert store.get("tastings", [{"taster": "taster-0", "bottle": "bottle é0"}]) == [None]
+
+    project.write(yaml=EPHEMERAL.replace("STORE", "files"))
+    done = project.run("-o", "json")
+    assert done.returncode != 0
+    assert "ingest.to.ttl: DataStore files cannot forget rows by age" in done.stdout + done.stderr

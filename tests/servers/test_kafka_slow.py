@@ -149,10 +149,10 @@ def test_a_slow_store_is_written_to_once_for_each_record(opened, kafka, topic, p
     class Slow(Wrapped):
         given = 0
 
-        def write(self, table, batch, key):
+        def write(self, table, batch, key, **more):
             time.sleep(PATIENCE * 1.5)
             Slow.given += batch.num_rows
-            return self.inner.write(table, batch, key)
+            return self.inner.write(table, batch, key, **more)
 
     count = 100  # one batch of 64, one of the rest
     opened().produce(topic, [json.dumps({"id": n}).encode() for n in range(count)])

@@ -27,6 +27,7 @@ class Kit:
     def __init__(self, folder: Path):
         self.refs = {
             "local": StoreRef("local", "embedded", {"path": str(folder / "local.db")}),
+            "files": StoreRef("files", "files", {"url": str(folder / "files")}),
             "work": StoreRef("work", "embedded", {"path": str(folder / "work.db")}),
         }
         self.stages: list[Stage] = []

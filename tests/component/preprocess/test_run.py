@@ -5,6 +5,7 @@ import pytest
 
 from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.recipes.base import Preempted
+from tests.contract.rows import eventually
 
 
 def ratings(count=100):
@@ -95,6 +96,8 @@ def test_a_split_by_time_reads_timestamps_and_texts_alike(kit):
         ({"sql": "SELECT stars FROM input"}, "SchemaMismatch", ["stars"]),
         ({"from": {"storeRef": {"name": "local"}, "topic": "tx"}}, "FieldNotSupportedInMode", ["topic"]),
         ({"to": {"storeRef": {"name": "local"}, "table": "x"}}, "SchemaMismatch", ["key"]),
+        ({"to": {"storeRef": {"name": "files"}, "table": "x", "key": ["id"], "ttl": "1d"}}, "FieldNotSupportedInMode",
+         ["preprocess.to.ttl", "files"]),
         ({"to": {"storeRef": {"name": "local"}, "table": "x", "key": ["no"]}}, "SchemaMismatch", ["'no'"]),
     ],
 )  # fmt: skip
@@ -181,6 +184,13 @@ def test_the_prepared_rows_are_written_to_the_store_that_the_spec_names(kit):
     assert done.result.rows["written"] == 5
     with kit.stage({}) as stage:
         assert stage.store("local").get("prepared", [{"id": 4}]) == [{"id": 4, "twice": 8.0}]
+
+
+def test_prepared_rows_end_after_their_ttl(kit):
+    place = {"storeRef": {"name": "local"}, "table": "prepared", "key": ["id"], "ttl": "100ms"}
+    assert kit.fill(ratings()).run({"to": place}).result.rows["written"] > 0
+    with kit.stage({}) as stage:
+        eventually(lambda: stage.store("local").snapshot("prepared").rows == 0)
 
 
 def test_rows_that_the_store_refuses_are_counted_and_shown_and_the_others_written(kit):

@@ -8,6 +8,7 @@ import torch  # noqa: F401 - seconds of import that no single test should answer
 from forebay_workloads.contract import Result
 from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.registry import artifact
+from tests.contract.rows import eventually
 from tests.unit.recipes.ratings import tastes
 
 
@@ -129,6 +130,12 @@ def test_predictions_are_written_with_their_version_and_time(kit):
     assert {row["model_version"] for row in rows} == {"movies-v1"}
     (scored_at,) = {row["scored_at"] for row in rows}
     assert abs(scored_at - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=1)
+
+
+def test_predictions_end_after_their_ttl(kit):
+    kit.change(predict={"to": {"storeRef": {"name": "local"}, "table": "lists", "ttl": "100ms"}})
+    assert kit.run("train", "publish", "predict").rows["written"] > 0
+    eventually(lambda: kit.table("lists") == [])
 
 
 def test_predicting_again_overwrites_the_same_rows(kit):

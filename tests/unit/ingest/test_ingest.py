@@ -10,6 +10,7 @@ from forebay_workloads import ingest as package
 from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.recipes.base import Preempted
 from forebay_workloads.stores.base import RowError, WriteReport
+from tests.contract.rows import eventually
 
 from .stages import ingest
 
@@ -234,8 +235,16 @@ def test_duplicate_keys_are_said(folder, capsys):
     [
         ({"mode": "stream"}, "once per run"),
         (
-            {"to": {"storeRef": {"name": "local"}, "table": "t", "key": ["item"], "ttl": "1d"}},
-            "ttl",
+            {"to": {"storeRef": {"name": "source"}, "table": "t", "key": ["item"], "ttl": "1d"}},
+            r"ingest\.to\.ttl: DataStore source cannot forget rows by age",
+        ),
+        (
+            {"to": {"storeRef": {"name": "local"}, "table": "t", "ttl": "0s"}},
+            r"ingest\.to\.ttl: '0s' is not between",
+        ),
+        (
+            {"to": {"storeRef": {"name": "local"}, "table": "t", "ttl": "7301d"}},
+            r"ingest\.to\.ttl: '7301d' is not between 1ms and 20 years",
         ),
         ({"to": {"storeRef": {"name": "source"}, "table": "ratings.csv"}}, "both"),
         ({"to": {"storeRef": {"name": "nowhere"}, "table": "t"}}, "'nowhere'.*local, source"),
@@ -244,6 +253,13 @@ def test_duplicate_keys_are_said(folder, capsys):
 def test_what_cannot_be_honoured_is_refused(folder, change, says):
     with ingest(folder, **change) as stage, pytest.raises(ConfigError, match=says):
         package.run(stage)
+
+
+def test_rows_end_by_themselves_after_their_ttl(folder):
+    place = {"storeRef": {"name": "local"}, "table": "t", "key": ["item"], "ttl": "100ms"}
+    with ingest(folder, to=place) as stage:
+        assert package.run(stage).rows["written"] == 100
+        eventually(lambda: rows(stage, "t") == [])
 
 
 def test_a_file_whose_name_says_nothing_is_read_as_from_format_says(folder):

@@ -15,6 +15,7 @@ from forebay_workloads.ingest import stream as streaming
 from forebay_workloads.ingest.letters import attempt_of
 from forebay_workloads.ingest.room import Room
 from forebay_workloads.streams.base import Record
+from tests.contract.rows import eventually
 
 from .topics import ingest, letters, produce, rows
 
@@ -214,7 +215,7 @@ def test_progress_tells_lag_rows_letters_and_drift(tmp_path):
     [
         ({"delivery": {"deadLetter": {"topic": "tx"}}}, "NameConflict", "the one that is read"),
         ({"from": {"storeRef": {"name": "bus"}, "topic": "tx", "format": "csv"}}, "FieldNotSupportedInMode", "csv"),
-        ({"to": {"storeRef": {"name": "local"}, "table": "tx", "ttl": "1d"}}, "FieldNotSupportedInMode", "ttl"),
+        ({"to": {"storeRef": {"name": "files"}, "table": "tx", "ttl": "1d"}}, "FieldNotSupportedInMode", "to.ttl"),
         ({"mode": "stream", "from": {"storeRef": {"name": "bus"}, "table": "t"}}, "FieldNotSupportedInMode", "topic"),
     ],
 )  # fmt: skip
@@ -223,6 +224,17 @@ def test_what_cannot_be_done_is_said_before_a_record_moves(tmp_path, block, reas
     with ingest(tmp_path, **block) as stage, pytest.raises(ConfigError, match=words) as caught:
         run(stage)
     assert caught.value.reason == reason
+
+
+def test_rows_of_records_end_after_their_ttl_and_those_with_new_fields_too(tmp_path):
+    place = {"storeRef": {"name": "local"}, "table": "tx", "key": ["id"], "ttl": "200ms"}
+    with ingest(tmp_path, to=place) as stage:
+        produce(stage, {"id": 1, "v": 1})
+        package.run(stage)
+        produce(stage, {"id": 1, "v": 1, "new": 1}, {"id": 2, "v": 1, "new": 1})
+        assert package.run(stage).rows["written"] == 2
+        eventually(lambda: rows(stage) == [])
+        assert stage.store("local").schema("tx").names == ["id", "v", "new"]
 
 
 def test_letters_can_go_to_a_table_and_are_there_once(tmp_path):

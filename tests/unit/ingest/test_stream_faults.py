@@ -30,13 +30,13 @@ class Refusing(Wrapped):
     reason = "SchemaMismatch"
     times = 10**9
 
-    def write(self, table, batch, key):
+    def write(self, table, batch, key, **more):
         bad = [i for i, v in enumerate(batch.column("id").to_pylist()) if v % 300 == 299]
         if self.times <= 0:
             bad = []
         self.times -= 1
         good = [i for i in range(batch.num_rows) if i not in bad]
-        self.inner.write(table, batch.take(pa.array(good, pa.int64())), key)
+        self.inner.write(table, batch.take(pa.array(good, pa.int64())), key, **more)
         return WriteReport(len(good), [RowError(i, {}, self.reason, "no room") for i in bad])
 
 
@@ -193,10 +193,10 @@ def test_F47_a_table_that_changed_its_types_is_looked_at_again(tmp_path):
 
 def test_a_record_that_breaks_the_adapter_has_a_letter_and_the_others_are_kept(tmp_path):
     class Brittle(Wrapped):
-        def write(self, table, batch, key):
+        def write(self, table, batch, key, **more):
             if 77 in batch.column("id").to_pylist():
                 raise ZeroDivisionError("a mistake of the adapter")
-            return self.inner.write(table, batch, key)
+            return self.inner.write(table, batch, key, **more)
 
     with ingest(tmp_path) as stage:
         produce(stage, *({"id": i} for i in range(300)))

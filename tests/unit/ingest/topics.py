@@ -17,6 +17,7 @@ def document(folder, mode="batch", limits=None, key=("id",), **block):
     stores = {
         "bus": StoreRef("bus", "embedded", {"path": str(folder / "bus.db")}),
         "local": StoreRef("local", "embedded", {"path": str(folder / "local.db")}, limits or {}),
+        "files": StoreRef("files", "files", {"url": str(folder / "files")}),
         "workspace": StoreRef("workspace", "files", {"url": str(folder / "work")}),
     }
     to = {"storeRef": {"name": "local"}, "table": "tx"} | ({"key": list(key)} if key else {})

@@ -136,6 +136,74 @@ def test_a_column_added_by_a_document_expires_older_snapshots(store):
     assert store.schema("t").names == ["id", "text", "score"]
 
 
+class Clock:
+    now = 1_000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(store):
+    store._tables._now = Clock()
+    return store._tables._now
+
+
+def test_a_pinned_scan_gives_rows_that_ended_since_until_somebody_removed_them(store, clock):
+    store.ensure_table("t", numbers(0, 1).schema, ["id"])
+    store.write("t", numbers(0, 5), ["id"], ttl=10.0)
+    store.write("t", numbers(5, 9), ["id"])
+    snapshot = store.snapshot("t")
+    clock.now += 10
+    assert store.get("t", [{"id": 4}, {"id": 5}], ["id"]) == [None, {"id": 5}]
+    (part,) = store.splits(snapshot, 1)
+    assert sum(batch.num_rows for batch in store.scan(part)) == 9
+    assert count(store) == 4
+    with pytest.raises(DataError) as caught:
+        list(store.scan(part))
+    assert caught.value.reason == "SnapshotExpired"
+
+
+def test_splits_cover_what_is_left_when_rows_ended_at_the_begin_middle_and_end(store, clock):
+    store.ensure_table("t", numbers(0, 1).schema, ["id"])
+    store.write("t", numbers(0, 100), ["id"])
+    for start in (0, 40, 90):
+        store.write("t", numbers(start, start + 10), ["id"], ttl=10.0)
+    clock.now += 10
+    store.write("t", numbers(200, 210), ["id"], ttl=10.0)
+    snapshot = store.snapshot("t")
+    found = [
+        row["id"]
+        for part in store.splits(snapshot, 7)
+        for batch in store.scan(part, batch_rows=9)
+        for row in batch.to_pylist()
+    ]
+    assert snapshot.rows == 80
+    assert found == [*range(10, 40), *range(50, 90), *range(200, 210)]
+
+
+def test_renewing_rows_is_no_change_of_what_a_snapshot_holds(store, clock):
+    store.ensure_table("t", numbers(0, 1).schema, ["id"])
+    store.write("t", numbers(0, 5), ["id"], ttl=10.0)
+    snapshot = store.snapshot("t")
+    clock.now += 9
+    store.write("t", numbers(0, 5), ["id"], ttl=10.0)
+    clock.now += 9
+    assert store.snapshot("t") == snapshot
+    clock.now += 1
+    assert count(store) == 0
+    assert store.write("t", numbers(3, 4, "y"), ["id"], ttl=10.0).written == 1
+    assert store.get("t", [{"id": 3}, {"id": 4}], ["text"]) == [{"text": "y"}, None]
+
+
+def test_a_merge_without_a_ttl_leaves_the_end_of_a_row_as_it_is(store, clock):
+    store.ensure_table("t", numbers(0, 1).schema, ["id"])
+    store.write("t", numbers(0, 2), ["id"], ttl=10.0)
+    store.write("t", numbers(0, 1, "y"), ["id"], merge=True)
+    clock.now += 10
+    assert count(store) == 0
+
+
 def test_a_blob_replaced_while_it_is_read_is_not_mixed(store):
     store.put_blob("a", io.BytesIO(b"a" * 3 * CHUNK_BYTES))
     with store.open_blob("a") as stream:

@@ -72,7 +72,7 @@ class Copy:
         self._digest.update(batch)
         self._profile.update(batch)
         rows = self._numbered(batch) if plan.numbered else batch
-        report = plan.target.write(plan.target_table, rows, plan.key)
+        report = plan.target.write(plan.target_table, rows, plan.key, ttl=plan.ttl)
         self._written += report.written
         if report.errors:
             self._refused(batch, report.errors)

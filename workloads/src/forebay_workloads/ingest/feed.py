@@ -13,6 +13,7 @@ from forebay_workloads.codecs.decoded import Codec
 from forebay_workloads.codecs.records import codec
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.ingest.drift import EVOLVE, Policy
+from forebay_workloads.lifetime import lifetime
 from forebay_workloads.stage import Stage
 from forebay_workloads.stores.base import Store
 from forebay_workloads.streams.registry import SchemaRegistry
@@ -34,6 +35,7 @@ class Feed:
     target: Store
     table: str
     key: list[str]
+    ttl: float | None  # seconds that a row is kept
     policy: Policy
     most_bytes: int
     attempts: int  # at a row that the store refuses for a passing cause, and at a letter
@@ -51,9 +53,7 @@ class Feed:
         origin, aim, delivery = block["from"], block["to"], block.get("delivery") or {}
         source, name = origin["storeRef"]["name"], aim["storeRef"]["name"]
         target = stage.store(name)
-        if aim.get("ttl") and not target.capabilities.ttl:
-            message = f"ingest.to.ttl: DataStore {name} cannot forget rows by age"
-            raise ConfigError("FieldNotSupportedInMode", message)
+        ttl = lifetime(target, aim, "ingest.to")
         documents = target.capabilities.documents
         policy = Policy.of(block.get("schemaPolicy") or {}, evolves=documents)
         if policy.new_field == EVOLVE and not documents:
@@ -78,6 +78,7 @@ class Feed:
             target=target,
             table=aim["table"],
             key=[*(aim.get("key") or ()), *(aim.get("clustering") or ())] or list(PLACE),
+            ttl=ttl,
             policy=policy,
             most_bytes=int(delivery.get("maxRecordBytes") or VALUE_BYTES),
             attempts=int(delivery.get("maxAttempts") or ATTEMPTS),

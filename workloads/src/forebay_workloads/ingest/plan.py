@@ -15,6 +15,7 @@ from forebay_workloads.codecs.cells import plain_schema
 from forebay_workloads.codecs.fit import columns_text
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.ingest.pinned import reader
+from forebay_workloads.lifetime import lifetime
 from forebay_workloads.stage import Stage
 from forebay_workloads.stores import open_store
 from forebay_workloads.stores.base import COPIED, Reader, Snapshot, Store
@@ -35,6 +36,7 @@ class Plan:
     target: Store
     schema: pa.Schema  # of the rows as they are written
     key: list[str]
+    ttl: float | None  # seconds that a row is kept
     rows_per_second: float | None  # the lower of both stores' limits; a copy has none
     dead_letter: Mapping[str, Any] | None
 
@@ -54,9 +56,7 @@ class Plan:
         if (source_name, origin["table"]) == (target_name, aim["table"]):
             message = f"ingest.from and ingest.to are both table {aim['table']!r} of {target_name}"
             raise ConfigError("NameConflict", message)
-        if aim.get("ttl") and not target.capabilities.ttl:
-            message = f"ingest.to.ttl: DataStore {target_name} cannot forget rows by age"
-            raise ConfigError("FieldNotSupportedInMode", message)
+        ttl = lifetime(target, aim, "ingest.to")
         source = reader(stage, origin, opened)
         snapshot = source.snapshot(origin["table"])
         schema = plain_schema(source.schema(origin["table"]))
@@ -74,6 +74,7 @@ class Plan:
             target=target,
             schema=schema,
             key=key,
+            ttl=ttl,
             rows_per_second=_limit(
                 stage, *(() if snapshot.strength == COPIED else (source_name,)), target_name
             ),

@@ -171,7 +171,8 @@ class Sink:
         """
         feed = self._feed
         try:
-            feed.target.write(feed.table, self._placed(batch, rows), feed.key, merge=True)
+            whole = self._placed(batch, rows)
+            feed.target.write(feed.table, whole, feed.key, merge=True, ttl=feed.ttl)
         except (ConfigError, DataError) as error:
             if error.reason != MISMATCH:
                 raise
@@ -191,13 +192,13 @@ class Sink:
 
     def _write(self, batch: pa.RecordBatch, rows: Sequence[Record]) -> list[Refused]:
         """Writes rows; those refused for a passing cause again, `attempts` times in all."""
-        batch = self._placed(batch, rows)
+        feed, batch = self._feed, self._placed(batch, rows)
         backoff = Backoff(self._wait)
         final: list[Refused] = []
-        for attempt in range(1, self._feed.attempts + 1):
-            report = self._feed.target.write(self._feed.table, batch, self._feed.key)
+        for attempt in range(1, feed.attempts + 1):
+            report = feed.target.write(feed.table, batch, feed.key, ttl=feed.ttl)
             again = [e for e in report.errors if e.reason in PASSING]
-            last = attempt == self._feed.attempts
+            last = attempt == feed.attempts
             final += [_refused(rows, e) for e in report.errors if last or e.reason not in PASSING]
             if not again or last:
                 break

@@ -19,6 +19,7 @@ from forebay_workloads import recipes
 from forebay_workloads.contract import Progress, Result
 from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.ingest.pace import Pace
+from forebay_workloads.lifetime import lifetime
 from forebay_workloads.registry import artifact
 from forebay_workloads.stage import Stage
 from forebay_workloads.stores.base import BATCH_ROWS, RowError
@@ -80,13 +81,14 @@ def _write(stage: Stage, batches: Iterator[pa.RecordBatch], key: Sequence[str]) 
     place = stage.doc.spec["predict"]["to"]
     name, table = place["storeRef"]["name"], place["table"]
     store, pace = stage.store(name), Pace(stage.ref(name).limits.get("rowsPerSecond"))
+    ttl = lifetime(store, place, "predict.to")
     written, started = 0, time.monotonic()
     for batch in batches:
         if not written:
             _check_key(key, batch.schema)
             store.ensure_table(table, batch.schema, key)
         for piece in _pieces(batch, pace.batch_rows(BATCH_ROWS)):
-            report = store.write(table, piece, key)
+            report = store.write(table, piece, key, ttl=ttl)
             if report.errors:
                 _refused(table, report.errors)
             written += report.written

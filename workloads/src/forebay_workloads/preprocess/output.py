@@ -24,6 +24,7 @@ from forebay_workloads.features.expression import (
     Within,
 )
 from forebay_workloads.features.sql import ROW, micros
+from forebay_workloads.lifetime import lifetime
 from forebay_workloads.preprocess.engine import Engine
 from forebay_workloads.preprocess.split import SIDES
 from forebay_workloads.preprocess.transform import output_columns
@@ -86,12 +87,13 @@ def write_store(
     key = _key(place, features, list(types))
     where = _newest(table, features, types) if features and not place.get("key") else None
     store, target = stage.store(place["storeRef"]["name"]), str(place["table"])
+    ttl = lifetime(store, place, "preprocess.to")
     written, refused, shown = 0, 0, list[RowError]()
     for batch in engine.stream(output_columns(types), table, where):
         stage.check_stopping()
         if not written:
             store.ensure_table(target, batch.schema, key)
-        report = store.write(target, batch, key)
+        report = store.write(target, batch, key, ttl=ttl)
         written, refused = written + report.written, refused + len(report.errors)
         shown += report.errors[: _SHOWN - len(shown)]
     if refused:

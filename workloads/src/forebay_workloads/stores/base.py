@@ -29,7 +29,7 @@ class Capabilities:
     tables: bool = True  # ensure_table, write, get
     documents: bool = False  # write(merge=True) adds fields to an existing row and keeps the others
     blobs: bool = True
-    ttl: bool = False
+    ttl: bool = False  # write(ttl=…): rows that end by themselves
     snapshot: Literal["Pinned", "Horizon", "None"] = "None"  # the strongest pin it can give
 
 
@@ -127,12 +127,22 @@ class Store(Reader, Protocol):
         """Creates the table, or checks it: DataError SchemaMismatch names expected and actual."""
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool = False
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        key: Sequence[str],
+        *,
+        merge: bool = False,
+        ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; the same batch twice leaves the same rows.
 
         `merge` keeps the fields of an existing row that the batch does not name. Rows whose key is null
         or whose values the store refuses are named in the report; all others are written.
+
+        `ttl`: a row is gone so many seconds after its last write, or soon after that; a write without it
+        keeps the row for good. Rows that end are merged with a ttl too: without one, some stores keep their
+        end and some the fields that were merged.
         """
 
     def get(

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 
 from forebay_workloads.contract import StoreRef
+from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import (
     BATCH_ROWS,
     BlobInfo,
@@ -81,9 +82,16 @@ class CassandraStore:
         self._catalog.ensure(table, schema, list(key))
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool = False
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        key: Sequence[str],
+        *,
+        merge: bool = False,
+        ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; with `merge`, fields that the batch does not name are kept, new ones become columns."""
+        checks.no_ttl(self.name, ttl)
         return self._writes.write(table, batch, list(key), merge=merge)
 
     def get(

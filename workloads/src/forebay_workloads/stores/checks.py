@@ -38,6 +38,13 @@ def all_written(table: str, report: WriteReport) -> None:
         raise DataError("SchemaMismatch", message)
 
 
+def no_ttl(store: str, ttl: float | None) -> None:
+    """For adapters whose stores cannot forget: ConfigError FieldNotSupportedInMode."""
+    if ttl is not None:
+        message = f"DataStore {store} cannot forget rows by age: write without ttl"
+        raise ConfigError("FieldNotSupportedInMode", message)
+
+
 def same_key(table: str, key: Sequence[str], actual: Sequence[str]) -> None:
     """The key of a write must be the table's."""
     if list(key) != list(actual):

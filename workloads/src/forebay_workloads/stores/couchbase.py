@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 
 from forebay_workloads.contract import StoreRef
+from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import (
     BATCH_ROWS,
     BlobInfo,
@@ -83,9 +84,16 @@ class CouchbaseStore:
         self._catalog.ensure(table, schema, key)
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool = False
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        key: Sequence[str],
+        *,
+        merge: bool = False,
+        ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; with `merge`, sets these fields inside the documents and keeps the others."""
+        checks.no_ttl(self.name, ttl)
         return self._writes.write(table, batch, key, merge=merge)
 
     def get(

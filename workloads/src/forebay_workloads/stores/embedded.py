@@ -34,10 +34,11 @@ class EmbeddedStore:
     """Tables with a primary key, documents (merge) and blobs in one SQLite file.
 
     A snapshot is Pinned: rows added later are left out, and a scan of rows that were changed since
-    raises SnapshotExpired instead of giving another content.
+    raises SnapshotExpired instead of giving another content. Rows past their ttl are removed by the
+    next write and the next snapshot of their table, and never looked up.
     """
 
-    capabilities = Capabilities(documents=True, snapshot="Pinned")
+    capabilities = Capabilities(documents=True, ttl=True, snapshot="Pinned")
 
     def __init__(self, ref: StoreRef) -> None:
         path = ref.settings.get("path")
@@ -77,10 +78,16 @@ class EmbeddedStore:
         self._tables.ensure(table, schema, list(key))
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool = False
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        key: Sequence[str],
+        *,
+        merge: bool = False,
+        ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key in one transaction; with `merge`, new fields become columns."""
-        return self._tables.write(table, batch, list(key), merge=merge)
+        return self._tables.write(table, batch, list(key), merge=merge, ttl=ttl)
 
     def get(
         self,

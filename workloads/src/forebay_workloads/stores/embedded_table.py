@@ -1,8 +1,8 @@
 """Tables of the embedded store: Arrow columns in SQLite columns, upsert by key, scans by row number.
 
-Used by `embedded.py` only. Rows are numbered in the order of their first write and never removed, so a
-range of numbers is a part of the table that stays the same; `changed` counts what happens to rows that
-are there already, and a scan of an older count refuses.
+Used by `embedded.py` only. Rows are numbered in the order of their first write and removed only when they are
+past their ttl, so a range of numbers is a part of the table that stays the same; `changed` counts what happens
+to rows that are there already, and a scan of an older count refuses.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import base64
 import itertools
 import json
 import sqlite3
+import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,9 @@ from pyarrow import ipc
 from forebay_workloads.codecs import cells
 from forebay_workloads.codecs.fit import columns_text
 from forebay_workloads.errors import ConfigError, DataError
-from forebay_workloads.stores import checks
+from forebay_workloads.stores import checks, embedded_ends
 from forebay_workloads.stores.base import Row, Snapshot, Split, WriteReport
+from forebay_workloads.stores.embedded_ends import ENDS
 from forebay_workloads.stores.rows import accepted
 from forebay_workloads.stores.sqlite import Database, quote
 
@@ -45,15 +47,17 @@ class TableInfo:
     id: str
     schema: pa.Schema
     key: list[str]
-    rows: int
+    rows: int  # the number of the last one
     changed: int
+    ends: bool  # whether it has rows that end, or had
 
 
 class Tables:
     """Typed tables in a Database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
         self._database = database
+        self._now = now
 
     def info(self, table: str) -> TableInfo:
         """The table's description; ConfigError ReferenceMissing when there is none of that name."""
@@ -99,16 +103,34 @@ class Tables:
         )
 
     def snapshot(self, table: str) -> Snapshot:
-        """Pins the rows that are there now."""
-        info = self.info(table)
-        at = {"table": info.id, "rows": info.rows, "changed": info.changed}
-        return Snapshot(table, "Pinned", rows=info.rows, at=at)
+        """Pins the rows that are there now; those that are past their end go before."""
+        with self._database.read() as connection:
+            info = self._info(connection, table)
+            due = info.ends and embedded_ends.due(connection, table, self._now())
+        if due:
+            with self._database.write() as connection:
+                self._swept(connection, self._info(connection, table))
+        with self._database.read() as connection:
+            info = self._info(connection, table)
+            rows, first = _extent(connection, table) if info.ends else (info.rows, 1)
+        at = {"table": info.id, "after": first - 1, "rows": info.rows, "changed": info.changed}
+        return Snapshot(table, "Pinned", rows=rows, at=at)
+
+    def _swept(self, connection: sqlite3.Connection, info: TableInfo) -> TableInfo:
+        """The table without the rows that are past their end."""
+        if not info.ends or not embedded_ends.sweep(connection, info.name, self._now()):
+            return info
+        connection.execute(
+            "UPDATE _forebay_tables SET rows = ?, changed = changed + 1 WHERE name = ?",
+            (_last(connection, info.name), info.name),
+        )
+        return self._info(connection, info.name)
 
     def splits(self, snapshot: Snapshot, count: int) -> list[Split]:
         """Ranges of equally many rows."""
-        rows = int(snapshot.at["rows"])
-        parts = max(1, min(count, rows))
-        ends = [rows * index // parts for index in range(parts + 1)]
+        first, rows = int(snapshot.at["after"]), int(snapshot.at["rows"])
+        parts = max(1, min(count, rows - first))
+        ends = [first + (rows - first) * index // parts for index in range(parts + 1)]
         ranges = itertools.pairwise(ends)
         return [Split(snapshot, i, parts, {"after": a, "to": b}) for i, (a, b) in enumerate(ranges)]
 
@@ -140,11 +162,11 @@ class Tables:
             ).fetchall()
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: list[str], *, merge: bool
+        self, table: str, batch: pa.RecordBatch, key: list[str], *, merge: bool, ttl: float | None
     ) -> WriteReport:
         """Upserts in one transaction; rows that cannot be kept are named, the others are."""
         with self._database.write() as connection:
-            info = self._info(connection, table)
+            info = self._swept(connection, self._info(connection, table))
             checks.same_key(table, key, info.key)
             if merge:
                 info = self._widen(connection, info, batch.schema)
@@ -153,6 +175,7 @@ class Tables:
             rows, errors = accepted(batch, fields, info.key, _held)
             if rows.num_rows:
                 self._upsert(connection, info, rows)
+                self._end(connection, info, rows, merge=merge, ttl=ttl)
         return WriteReport(rows.num_rows, errors)
 
     def _upsert(
@@ -162,15 +185,29 @@ class Tables:
         values = zip(*(cells.to_cells(column) for column in rows.columns), strict=True)
         connection.executemany(_upsert_sql(info, rows.schema.names), values)
         touched = connection.total_changes - before
-        (total,) = connection.execute(
-            f"SELECT coalesce(max({ROW}), 0) FROM {quote(info.name)}"  # noqa: S608 - quoted
-        ).fetchone()
+        total = _last(connection, info.name)
         # Rows that stay as they are do not count: writing the same batch twice leaves snapshots valid.
         changed = info.changed + (1 if touched > total - info.rows else 0)
         connection.execute(
             "UPDATE _forebay_tables SET rows = ?, changed = ? WHERE name = ?",
             (total, changed, info.name),
         )
+
+    def _end(
+        self,
+        connection: sqlite3.Connection,
+        info: TableInfo,
+        rows: pa.RecordBatch,
+        *,
+        merge: bool,
+        ttl: float | None,
+    ) -> None:
+        """A write says when its rows end; a merge without a ttl leaves that as it is. No change of content."""
+        if ttl is not None and not info.ends:
+            embedded_ends.prepare(connection, info.name)
+        if ttl is not None or (info.ends and not merge):
+            end = None if ttl is None else self._now() + ttl
+            embedded_ends.renew(connection, info.name, info.key, rows, end)
 
     def _widen(
         self, connection: sqlite3.Connection, info: TableInfo, schema: pa.Schema
@@ -203,6 +240,8 @@ class Tables:
                 cells.to_cells(c) for c in checks.key_columns(table, info.schema, info.key, keys)
             ]
             where = " AND ".join(f"{quote(name)} = ?" for name in info.key)
+            if info.ends:
+                where += f" AND ({ENDS} IS NULL OR {ENDS} > {self._now()!r})"
             names = ", ".join(map(quote, schema.names))
             sql = f"SELECT {names} FROM {quote(table)} WHERE {where}"  # noqa: S608 - quoted
             found: list[tuple[Any, ...] | None] = []
@@ -215,11 +254,28 @@ class Tables:
 
 def _find(connection: sqlite3.Connection, table: str) -> TableInfo | None:
     row = connection.execute(
-        "SELECT id, schema, key, rows, changed FROM _forebay_tables WHERE name = ?", (table,)
+        "SELECT id, schema, key, rows, changed,"
+        " EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?)"
+        " FROM _forebay_tables WHERE name = ?",
+        (embedded_ends.index_of(table), table),
     ).fetchone()
     if row is None:
         return None
-    return TableInfo(table, row[0], _unpack(row[1]), json.loads(row[2]), row[3], row[4])
+    number, schema, key, rows, changed, ends = row
+    return TableInfo(table, number, _unpack(schema), json.loads(key), rows, changed, bool(ends))
+
+
+def _last(connection: sqlite3.Connection, table: str) -> int:
+    """The number of the last row; 0 where there is none."""
+    sql = f"SELECT coalesce(max({ROW}), 0) FROM {quote(table)}"  # noqa: S608 - quoted
+    return int(connection.execute(sql).fetchone()[0])
+
+
+def _extent(connection: sqlite3.Connection, table: str) -> tuple[int, int]:
+    """How many rows there are and the number of the first: of a table that lost some they are to be counted."""
+    sql = f"SELECT count(*), coalesce(min({ROW}), 1) FROM {quote(table)}"  # noqa: S608 - quoted
+    rows, first = connection.execute(sql).fetchone()
+    return int(rows), int(first)
 
 
 def _pack(schema: pa.Schema) -> str:
@@ -242,7 +298,7 @@ def _check_names(table: str, schema: pa.Schema) -> None:
     if len(lower) > COLUMN_LIMIT:
         message = f"table {table!r}: {len(lower)} columns, the embedded store holds {COLUMN_LIMIT}"
         raise ConfigError("SchemaMismatch", message)
-    if ROW in lower or table.lower().startswith(("_forebay", "sqlite_")):
+    if {ROW, ENDS} & set(lower) or table.lower().startswith(("_forebay", "sqlite_")):
         message = f"table {table!r}: names that start with _forebay or sqlite_ are the store's own"
         raise ConfigError("SchemaMismatch", message)
 

@@ -179,7 +179,13 @@ class FilesStore:
         self._tables.ensure(table, schema, list(key))
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool = False
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        key: Sequence[str],
+        *,
+        merge: bool = False,
+        ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key into a table that `ensure_table` made; `merge` needs a store of documents."""
         if merge:
@@ -187,6 +193,7 @@ class FilesStore:
                 f"DataStore {self.name}: a files store cannot merge into rows; use another type"
             )
             raise ConfigError("FieldNotSupportedInMode", message)
+        checks.no_ttl(self.name, ttl)
         return self._tables.write(table, batch, list(key))
 
     def get(

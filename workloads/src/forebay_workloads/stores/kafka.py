@@ -138,6 +138,7 @@ class KafkaStore:
         key: Sequence[str],  # noqa: ARG002
         *,
         merge: bool = False,  # noqa: ARG002
+        ttl: float | None = None,  # noqa: ARG002
     ) -> WriteReport:
         """Refused."""
         self._refuse(f"tables to write, so no {table!r}")

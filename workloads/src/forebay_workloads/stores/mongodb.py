@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 
 from forebay_workloads.contract import StoreRef
+from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import (
     BATCH_ROWS,
     BlobInfo,
@@ -84,9 +85,16 @@ class MongoStore:
         self._catalog.ensure(table, schema, key)
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool = False
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        key: Sequence[str],
+        *,
+        merge: bool = False,
+        ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key in one unordered bulk; with `merge`, sets these fields and keeps the others."""
+        checks.no_ttl(self.name, ttl)
         self._gets.forget(table)
         return self._writes.write(table, batch, key, merge=merge)
 
