@@ -33,6 +33,7 @@ KEPT = {
         store("dynamodb", region="eu-central-1"),
         store("hbase", thriftServers=["h:9090"]),
         store("kafka", bootstrapServers=["k:9092"]),
+        store("kafka", serviceBindingRef={"name": "b"}),
         store("files", url="data/"),
         store("files", url="data/", claim={"name": "shop-data", "size": "10Gi"}),
         good("DataStore", embedded={"claim": {}}),
@@ -115,6 +116,7 @@ BROKEN = {
         "spec.cassandra",
         "exactly one of contactPoints",
     ),
+    "no broker": (store("kafka"), "spec.kafka", "give bootstrapServers or"),
     "no address": (store("mongodb", database="d"), "spec.mongodb", "exactly one of hosts"),
     "table and topic": (
         pipeline(ingest__from=TX | {"table": "tx"}),

@@ -315,9 +315,10 @@ def mounted(world) -> list[str]:
     return [volume["secret"]["secretName"] for volume in volumes if "secret" in volume]
 
 
-def test_the_secret_of_a_service_binding_is_waited_for_mounted_and_followed():
-    block = {"serviceBindingRef": {"name": "shop-binding"}, "database": "shop"}
-    world = a_world(datastore("shop", type="mongodb", mongodb=block))
+@pytest.mark.parametrize(("kind", "more"), [("mongodb", {"database": "shop"}), ("kafka", {})])
+def test_the_secret_of_a_service_binding_is_waited_for_mounted_and_followed(kind, more):
+    block = {"serviceBindingRef": {"name": "shop-binding"}, **more}
+    world = a_world(datastore("shop", type=kind, **{kind: block}))
     world.step()
     assert words(world.status) == ("False", "SecretMissing")
     world.put(secret("shop-binding", "1", keys=("host", "port", "username", "password")))

@@ -206,6 +206,13 @@ def test_a_lag_is_followed_as_the_stream_names_it():
     assert world.names("TriggerAuthentication") == []
 
 
+def test_a_broker_that_only_a_binding_knows_has_no_lag_that_keda_can_follow():
+    binding = {"bootstrapServers": None, "serviceBindingRef": {"name": "bus"}}
+    world = serving(LAG, keda=True, more=[kafka(kafka=binding)])
+    assert world.names("ScaledObject") == []
+    assert world.child("Deployment")["spec"]["replicas"] == 1, "replicas.min"
+
+
 def test_a_broker_that_asks_who_we_are_is_shown_the_secrets_by_name_only():
     store = kafka(
         kafka={"saslMechanism": "SCRAM-SHA-512"},

@@ -30,12 +30,13 @@ def scaler(observed: Observed, settings: Settings) -> Kind | None:
 
 
 def broker(observed: Observed) -> Obj | None:
-    """The DataStore whose records wait."""
+    """The DataStore whose records wait; KEDA has to be told its brokers, which a binding keeps in a Secret."""
     obj = observed.object
     source = (obj["spec"].get("stream") or {}).get("from") or {}
     name = (source.get("storeRef") or {}).get("name", "")
     store = observed.related.get(Ref(DATASTORE, obj["metadata"].get("namespace", "default"), name))
-    return store if store is not None and store["spec"]["type"] == "kafka" else None
+    known = store is not None and (store["spec"].get("kafka") or {}).get("bootstrapServers")
+    return store if known else None
 
 
 def expected(observed: Observed, settings: Settings, wished: str, stable: str | None) -> int:

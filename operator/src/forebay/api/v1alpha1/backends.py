@@ -236,15 +236,28 @@ class HBase(Block):
 class Kafka(Block):
     """Apache Kafka and what speaks its protocol."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.bootstrapServers) || has(self.serviceBindingRef)",
+            "give bootstrapServers or serviceBindingRef",
+        ),
+    )
     bootstrap_servers: Annotated[
-        list[HostPort],
+        list[HostPort] | None,
         about(
             "Brokers to connect to first; host:port.",
             ["kafka.data.svc:9092"],
             min_length=1,
             max_length=16,
         ),
-    ]
+    ] = None
+    service_binding_ref: Annotated[
+        ObjectRef | None,
+        about(
+            "Secret of a service binding (servicebinding.io, Strimzi's KafkaAccess): gives brokers and user.",
+            {"name": "bus-binding"},
+        ),
+    ] = None
     sasl_mechanism: Annotated[
         Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None,
         about("How `auth` is presented; left out: no authentication.", "SCRAM-SHA-512"),
