@@ -18,7 +18,7 @@ from forebay_workloads.stores.mongodb_columns import Pages
 from forebay_workloads.stores.mongodb_connection import CODEC
 from forebay_workloads.stores.mongodb_infer import inferred
 from forebay_workloads.stores.mongodb_layout import Layout, layouts, padded, starts_of, template_of
-from forebay_workloads.stores.mongodb_rows import documents_of, key_values
+from forebay_workloads.stores.mongodb_rows import changes_of, documents_of
 from tests.contract import rows
 
 
@@ -33,8 +33,8 @@ def read(documents, schema, *, own=True):
 
 def written(batch, *, merge=False):
     info = TableInfo("t", batch.schema, ["id"], own=True)
-    keys, _ = key_values(info, [batch.column("id")])
-    return documents_of(info, batch, keys, merge=merge)[0]
+    found, _ = changes_of(info, batch) if merge else documents_of(info, batch)
+    return found
 
 
 def by_columns(documents, schema):

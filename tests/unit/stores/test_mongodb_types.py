@@ -16,8 +16,15 @@ from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.stores.mongodb_catalog import TableInfo
 from forebay_workloads.stores.mongodb_connection import CODEC
 from forebay_workloads.stores.mongodb_infer import inferred
+from forebay_workloads.stores.mongodb_layout import BOOL, INT32, INT64, template_of
 from forebay_workloads.stores.mongodb_names import checked_columns, checked_table, stored
-from forebay_workloads.stores.mongodb_rows import documents_of, key_values, query_of, query_of_all
+from forebay_workloads.stores.mongodb_rows import (
+    changes_of,
+    documents_of,
+    key_values,
+    query_of,
+    query_of_all,
+)
 from forebay_workloads.stores.mongodb_types import batch_of, check_types
 from tests.contract import rows
 
@@ -25,9 +32,8 @@ from tests.contract import rows
 def through(batch: pa.RecordBatch, *, merge: bool = False, key: tuple[str, ...] = ("id",)):
     """The batch as documents on the wire, and back."""
     info = TableInfo("t", batch.schema, list(key), own=True)
-    keys, bad = key_values(info, [batch.column(name) for name in key])
-    documents, unfit = documents_of(info, batch, keys, merge=merge)
-    assert (bad, unfit) == ({}, {})
+    documents, bad = changes_of(info, batch) if merge else documents_of(info, batch)
+    assert bad == {}
     wire = b"".join(bson.encode(one, codec_options=CODEC) for one in documents)
     return bson.decode_all(wire, CODEC), batch.schema
 
@@ -157,6 +163,24 @@ def test_a_key_of_several_columns_is_a_document_in_the_order_of_the_key():
     assert list(query_of(info, keys[0])["_id"].items()) == [("n", 1), ("a%2Eb", "x")]
 
 
+def test_a_document_is_found_by_the_query_of_its_key():
+    batch = pa.record_batch({"n": [-0.0, 1.5], "a.b": ["x", "é"], "more": [None, b"1"]})
+    info = TableInfo("t", batch.schema, ["n", "a.b"], own=True)
+    keys, _ = key_values(info, [batch.column(name) for name in info.key])
+    found = [bson.decode(one.raw, CODEC) for one in documents_of(info, batch)[0]]
+    assert [{"_id": one["_id"]} for one in found] == [query_of(info, key) for key in keys]
+    assert str(found[0]["_id"]["n"]) == "0.0"  # the server takes both for one key
+    assert [list(one) for one in found] == [["_id", "n", "a%2Eb"], ["_id", "n", "a%2Eb", "more"]]
+
+
+def test_a_whole_document_keeps_the_types_of_its_columns():
+    columns = {"id": pa.array([1]), "small": pa.array([1], pa.int16()), "on": pa.array([True])}
+    info = TableInfo("t", pa.record_batch(columns).schema, ["id"], own=True)
+    (found,), _ = documents_of(info, pa.record_batch(columns))
+    kinds = {name: kind for kind, name in template_of(found.raw, 0, len(found.raw))}
+    assert kinds == {b"_id\0": INT64, b"id\0": INT64, b"small\0": INT32, b"on\0": BOOL}
+
+
 def test_ids_that_were_read_as_texts_find_their_documents_again():
     one = ObjectId()
     found = inferred([{"_id": one, "text": "x"}, {"_id": ObjectId(), "text": None}])
@@ -166,10 +190,10 @@ def test_ids_that_were_read_as_texts_find_their_documents_again():
     assert query_of(info, keys[0]) == {"_id": {"$eq": one}}
     assert list(bad) == [1]
     assert query_of_all(info, keys[:1]) == {"_id": {"$in": [one]}}
-    documents, _ = documents_of(
-        info, pa.record_batch({"_id": [str(one)], "score": [0.5]}), keys, merge=True
-    )
-    assert documents == [{"score": 0.5}]
+    batch = pa.record_batch({"_id": [str(one)], "score": [0.5]})
+    assert changes_of(info, batch) == ([{"score": 0.5}], {})
+    (whole,), bad = documents_of(info, batch)
+    assert (dict(whole), bad) == ({"_id": one, "score": 0.5}, {})
 
 
 # collections of others

@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from bson.raw_bson import RawBSONDocument
 
 from forebay_workloads.errors import ConfigError, cut
+from forebay_workloads.stores import mongodb_bson as to_bson
 from forebay_workloads.stores.mongodb_catalog import TableInfo
 from forebay_workloads.stores.mongodb_connection import Document
 from forebay_workloads.stores.mongodb_infer import from_text
@@ -73,29 +76,50 @@ def id_of(info: TableInfo, values: Sequence[Any]) -> Any:
     return {info.stored(name): value for name, value in zip(info.key, values, strict=True)}
 
 
-def documents_of(
-    info: TableInfo, rows: pa.RecordBatch, keys: Sequence[Sequence[Any]], *, merge: bool
-) -> tuple[list[Document], Bad]:
-    """One document per row: whole and without nulls, or for a merge the fields to set, nulls too."""
+def documents_of(info: TableInfo, rows: pa.RecordBatch) -> tuple[list[RawBSONDocument], Bad]:
+    """One whole document per row, without nulls."""
+    bad: Bad = {}
+    found = []
+    if info.own or info.key == [ID]:
+        found.append(_ids(info, [rows.column(name) for name in info.key]))
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        if name == ID:
+            continue
+        path = checked_path(info, name)
+        kind = info.ids.get(name)
+        if kind is None:
+            found += to_bson.fields(path, column)
+        else:
+            found.append(to_bson.of_values(path, _as_ids(encoded(column), kind, bad)))
+    return [RawBSONDocument(one) for one in to_bson.document(found).to_pylist()], bad
+
+
+def _ids(info: TableInfo, key: Sequence[pa.Array]) -> pa.Array:
+    """What `id_of` says, of all rows."""
+    plain = [pc.add(one, 0.0) if pa.types.is_floating(one.type) else one for one in key]
+    if ID in info.ids:
+        return to_bson.of_values(ID, _as_ids(encoded(key[0]), info.ids[ID], {}))
+    if len(key) == 1:
+        return to_bson.field(ID, plain[0])
+    pairs = zip(info.key, plain, strict=True)
+    return to_bson.inner(
+        ID, to_bson.document([to_bson.field(info.stored(name), one) for name, one in pairs])
+    )
+
+
+def changes_of(info: TableInfo, rows: pa.RecordBatch) -> tuple[list[Document], Bad]:
+    """The fields that a merge sets in each row's document, nulls too."""
     bad: Bad = {}
     names: list[str] = []
     values: list[list[Any]] = []
     for name, column in zip(rows.schema.names, rows.columns, strict=True):
         if name == ID:
             continue
-        for stored, cells in fields(column, checked_path(info, name), always=merge):
+        for stored, cells in fields(column, checked_path(info, name)):
             names.append(stored)
             values.append(_as_ids(cells, info.ids.get(name), bad))
     cells_of_rows = zip(*values, strict=True) if values else [()] * rows.num_rows
-    documents = [dict(zip(names, cells, strict=True)) for cells in cells_of_rows]
-    if not merge:
-        documents = [
-            {name: value for name, value in one.items() if value is not None} for one in documents
-        ]
-        if info.own or info.key == [ID]:
-            ids = (id_of(info, one) for one in keys)
-            documents = [{ID: key, **one} for key, one in zip(ids, documents, strict=True)]
-    return documents, bad
+    return [dict(zip(names, cells, strict=True)) for cells in cells_of_rows], bad
 
 
 def checked_path(info: TableInfo, name: str) -> str:

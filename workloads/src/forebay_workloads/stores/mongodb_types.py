@@ -85,10 +85,10 @@ def encoded(column: pa.Array) -> list[Any]:
     return values if convert is None else [None if v is None else convert(v) for v in values]
 
 
-def fields(column: pa.Array, name: str, *, always: bool) -> list[tuple[str, list[Any]]]:
-    """The document's fields for a column: one, or two for times finer than a date.
+def fields(column: pa.Array, name: str) -> list[tuple[str, list[Any]]]:
+    """What a merge sets for a column: one field, or two for times finer than a date.
 
-    `always`: the second one also where it is 0, as a merge has to overwrite an older one.
+    The second one also where it is 0: it has to overwrite an older one.
     """
     if not is_fine(column.type):
         return [(name, encoded(column))]
@@ -96,9 +96,12 @@ def fields(column: pa.Array, name: str, *, always: bool) -> list[tuple[str, list
     raw = column.cast(pa.int64()).to_pylist()
     dates = [None if v is None else DatetimeMS(v // per_ms) for v in raw]
     rests = [None if v is None else v % per_ms * (1_000_000 // per_ms) for v in raw]
-    if not always and not any(rests):
-        return [(name, dates)]
     return [(name, dates), (name + REST, rests)]
+
+
+def is_direct(kind: pa.DataType) -> bool:
+    """Whether Arrow's plain values are BSON's already."""
+    return _encoder(kind) is None and not pa.types.is_nested(kind)
 
 
 def raw_type(kind: pa.DataType) -> pa.DataType:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import bson
 import pyarrow as pa
 import pyarrow.compute as pc
-from pymongo import InsertOne, ReplaceOne, UpdateOne
+from bson.raw_bson import RawBSONDocument
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
 from forebay_workloads.codecs.fit import row_key
@@ -23,7 +25,13 @@ from forebay_workloads.stores.base import RowError, WriteReport
 from forebay_workloads.stores.mongodb_catalog import Catalog, TableInfo
 from forebay_workloads.stores.mongodb_connection import CODEC, Connection, Document
 from forebay_workloads.stores.mongodb_errors import translated
-from forebay_workloads.stores.mongodb_rows import Bad, documents_of, key_values, query_of
+from forebay_workloads.stores.mongodb_rows import (
+    Bad,
+    changes_of,
+    documents_of,
+    key_values,
+    query_of,
+)
 from forebay_workloads.stores.mongodb_types import held
 from forebay_workloads.stores.rows import accepted
 
@@ -34,29 +42,38 @@ ATTEMPTS = (
 DOCUMENT_BYTES = 16 * 1024 * 1024 - 1024  # the server's limit, less room for what it adds
 
 Refused = dict[int, Mapping[str, Any]]  # row → the server's words
-Operation = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
 
 
-@dataclass(frozen=True)
+@dataclass
 class Upserts:
     """What a batch does to a collection, by row."""
 
-    table: str
-    queries: Sequence[Document]
-    documents: Sequence[Document]
+    info: TableInfo
+    rows: pa.RecordBatch
+    documents: Sequence[Document] | Sequence[RawBSONDocument]  # for a merge the fields to set
     merge: bool
-    own: bool  # documents of ours: each query is the `_id` of one, so an insert meets the row that is there
 
-    def operation(self, index: int, *, insert: bool) -> Operation:
-        """The row's part of a bulk; `insert` is refused as a duplicate where the row is there already."""
-        query, document = self.queries[index], self.documents[index]
-        if insert:
-            return InsertOne({**query, **document})
-        if self.merge:
-            return UpdateOne(
-                query, {"$set": document} if document else {"$setOnInsert": {}}, upsert=True
-            )
-        return ReplaceOne(query, document, upsert=True)
+    @cached_property
+    def keys(self) -> tuple[list[Document], Bad]:
+        """The query that finds each row's document, and the rows that name no document.
+
+        Of a table of ours each is the `_id` of one: an insert needs no query, and meets the row that is there.
+        """
+        values, bad = key_values(self.info, [self.rows.column(name) for name in self.info.key])
+        return [query_of(self.info, one) for one in values], bad
+
+    def upsert(self, index: int) -> ReplaceOne[Document] | UpdateOne:
+        """The row's part of a bulk."""
+        query, document = self.keys[0][index], self.documents[index]
+        if not self.merge:
+            return ReplaceOne(query, document, upsert=True)
+        change = {"$set": document} if document else {"$setOnInsert": {}}
+        return UpdateOne(query, change, upsert=True)
+
+    def new(self, index: int) -> Document | RawBSONDocument:
+        """The row's document where there is none yet."""
+        document = self.documents[index]
+        return {**self.keys[0][index], **document} if self.merge else document
 
 
 class Writes:
@@ -90,15 +107,14 @@ class Writes:
 
     def _put(self, info: TableInfo, rows: pa.RecordBatch, *, merge: bool) -> Bad:
         """Row → why it is not in, for each that is not."""
-        keys, bad = key_values(info, [rows.column(name) for name in info.key])
-        documents, unfit = documents_of(info, rows, keys, merge=merge)
-        bad |= unfit
-        upserts = Upserts(
-            info.name, [query_of(info, one) for one in keys], documents, merge, info.own
-        )
-        same = [[i] for i in range(len(keys)) if i not in bad]
-        if not _all_differ(rows, info.key):
-            same = _by_key(upserts, bad)
+        documents, bad = changes_of(info, rows) if merge else documents_of(info, rows)
+        upserts = Upserts(info, rows, documents, merge)
+        if info.ids:
+            bad |= upserts.keys[1]
+        if _all_differ(rows, info.key):
+            todo = [i for i in range(rows.num_rows) if i not in bad]
+            return bad | self._all(upserts, todo)
+        same = _by_key(upserts, bad)
         failed = self._all(upserts, [rows_of_key[-1] for rows_of_key in same])
         for rows_of_key in same:
             if rows_of_key[-1] in failed:
@@ -111,7 +127,7 @@ class Writes:
         Inserts come first: to a server they are cheaper, and most tables are filled once.
         """
         bad: Bad = {}
-        first = upserts.own and upserts.table not in self._met
+        first = upserts.info.own and upserts.info.name not in self._met
         for left in range(ATTEMPTS + first - 1, -1, -1):
             insert = left == ATTEMPTS
             failed = self._bulk(upserts, todo, insert=insert)
@@ -122,7 +138,7 @@ class Writes:
                 if i not in again
             }
             if insert and 2 * len(again) > len(todo):
-                self._met.add(upserts.table)
+                self._met.add(upserts.info.name)
             todo = sorted(again)
             if not todo:
                 break
@@ -132,13 +148,16 @@ class Writes:
         """One bulk; names what the server refuses of it."""
         if not todo:
             return {}
-        collection = self._catalog.collection(upserts.table)
-        operations = [upserts.operation(i, insert=insert) for i in todo]
-        with self._connection.speak(f"table {upserts.table!r}"):
+        table = upserts.info.name
+        collection = self._catalog.collection(table)
+        with self._connection.speak(f"table {table!r}"):
             try:
-                collection.bulk_write(operations, ordered=False)
+                if insert:
+                    collection.insert_many([upserts.new(i) for i in todo], ordered=False)
+                else:
+                    collection.bulk_write([upserts.upsert(i) for i in todo], ordered=False)
             except BulkWriteError as error:
-                self._unless_rows(error, upserts.table)
+                self._unless_rows(error, table)
                 return {todo[one["index"]]: one for one in error.details["writeErrors"]}
             except DocumentTooLarge:
                 large = _too_large(upserts, todo)
@@ -174,7 +193,7 @@ def _all_differ(rows: pa.RecordBatch, key: Sequence[str]) -> bool:
 def _by_key(upserts: Upserts, bad: Bad) -> list[list[int]]:
     """The rows of each key in their order: the last one is kept."""
     groups: dict[bytes, list[int]] = {}
-    for index, query in enumerate(upserts.queries):
+    for index, query in enumerate(upserts.keys[0]):
         if index not in bad:
             groups.setdefault(bson.encode(query, codec_options=CODEC), []).append(index)
     return list(groups.values())
