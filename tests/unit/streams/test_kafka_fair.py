@@ -38,8 +38,9 @@ class Message:
 def filled(lengths):
     waiting = Waiting()
     for partition, length in enumerate(lengths):
-        for offset in range(length):
-            waiting.put(Message(partition, offset))
+        place = ("t", partition)
+        seen = waiting.put([Message(partition, offset) for offset in range(length)], {place})
+        assert seen == ({place} if length else set())
     return waiting
 
 
@@ -67,6 +68,15 @@ def test_what_belongs_to_others_is_dropped_and_not_counted():
     assert not waiting.holds(("t", 0))
     assert {one.partition for one in waiting.take(10)} == {1}
     assert waiting.bytes == 0
+
+
+def test_a_fetch_of_many_partitions_keeps_those_that_are_ours():
+    waiting = Waiting()
+    fetched = [Message(partition, offset) for offset in range(3) for partition in (0, 1, 2)]
+    assert waiting.put(fetched, {("t", 0), ("t", 2), ("t", 5)}) == {("t", 0), ("t", 2)}
+    assert [(one.partition, one.offset) for one in waiting.take(10)] == [
+        (partition, offset) for partition in (0, 2) for offset in range(3)
+    ]
 
 
 def test_a_record_keeps_tombstone_and_headers():

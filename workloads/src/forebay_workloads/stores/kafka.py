@@ -198,7 +198,7 @@ class _Reader:
         weight = 0
         for message in self._messages(span, min(AT_ONCE, batch_rows)):
             held.append(record(message))
-            weight += size(message)
+            weight += size(held[-1])
             if len(held) >= batch_rows or weight >= BATCH_BYTES:
                 yield batch_of(Polled(held, {}))
                 held, weight = [], 0

@@ -6,7 +6,7 @@ Used by kafka_member.py. The client's own queue is one line for all: a full part
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Container, Iterable
 from typing import Any
 
 from forebay_workloads.streams.base import NO_HEADERS, Record
@@ -31,35 +31,39 @@ def record(message: Message) -> Record:
     )
 
 
-def size(message: Message) -> int:
+def size(one: Record) -> int:
     """About how much memory it holds."""
-    return 200 + len(message.value() or b"") + len(message.key() or b"")
+    return 200 + len(one.value or b"") + len(one.key or b"")
 
 
 class Waiting:
     """Fetched records by partition."""
 
     def __init__(self) -> None:
-        self._lines: dict[Place, deque[Message]] = {}
+        self._lines: dict[Place, deque[Record]] = {}
         self.count = 0
         self.bytes = 0
 
-    def put(self, message: Message) -> None:
-        """The next record of its partition."""
-        place = (message.topic(), message.partition())
-        self._lines.setdefault(place, deque()).append(message)
-        self.count += 1
-        self.bytes += size(message)
+    def put(self, messages: Iterable[Message], ours: Container[Place]) -> set[Place]:
+        """The next records of partitions that are ours, and which partitions these are."""
+        found: dict[Place, list[Record]] = {}
+        for message in messages:
+            one = record(message)
+            found.setdefault(one[:2], []).append(one)
+        seen = {place for place in found if place in ours}
+        for place in seen:
+            self._lines.setdefault(place, deque()).extend(found[place])
+            self._counted(found[place], 1)
+        return seen
+
+    def _counted(self, records: Collection[Record], sign: int) -> None:
+        self.count += sign * len(records)
+        self.bytes += sign * sum(map(size, records))
 
     def drop(self, places: Iterable[Place]) -> None:
         """These partitions are somebody else's now."""
         for place in places:
-            for message in self._lines.pop(place, ()):
-                self._left(message)
-
-    def _left(self, message: Message) -> None:
-        self.count -= 1
-        self.bytes -= size(message)
+            self._counted(self._lines.pop(place, ()), -1)
 
     def holds(self, place: Place) -> bool:
         """Whether a record of the partition waits."""
@@ -75,8 +79,6 @@ class Waiting:
             most -= shares[place]
         for place in sorted(shares):
             line = self._lines[place]
-            for _ in range(shares[place]):
-                message = line.popleft()
-                self._left(message)
-                taken.append(record(message))
+            taken += [line.popleft() for _ in range(shares[place])]
+        self._counted(taken, -1)
         return taken

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import (
@@ -186,18 +186,17 @@ class Member:
         except KafkaException as error:
             self._fail(error)
 
-    def _sort(self, messages: Iterable[Message]) -> None:
+    def _sort(self, messages: Sequence[Message]) -> None:
         """Records into their lines; all of them before the first error is raised, or records would be lost."""
-        for message in messages:
-            place = (message.topic(), message.partition())
-            error = message.error()
-            if error is None and place not in self._done:
-                continue  # its partition went to somebody else inside the same call
-            if error is None:
-                self._waiting.put(message)
-                self._silent.discard(place)
-                self._causes.well()
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's local code
+        faults = [message for message in messages if message.error() is not None]
+        records = messages if not faults else [one for one in messages if one.error() is None]
+        seen = self._waiting.put(records, self._done)  # others went away inside the same call
+        self._silent -= seen
+        if seen:
+            self._causes.well()
+        for message in faults:
+            place, error = (message.topic(), message.partition()), message.error()
+            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's local code
                 self._ends[place] = message.offset()
                 self._silent.discard(place)
                 self._causes.well()
@@ -237,9 +236,7 @@ class Member:
 
     def _take(self, most: int) -> Polled:
         records = self._waiting.take(most)
-        positions: dict[Place, int] = {}
-        for one in records:
-            positions[one.topic, one.partition] = one.offset + 1
+        positions = {one[:2]: one.offset + 1 for one in records}
         for place, end in self._ends.items():  # behind the last record may be marks of transactions
             at = positions.get(place, self._next.get(place, -1))
             if 0 <= at < end and not self._waiting.holds(place):
