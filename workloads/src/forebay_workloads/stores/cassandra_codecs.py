@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from forebay_workloads.codecs import cells as nested
 from forebay_workloads.codecs.fit import shown
+from forebay_workloads.codecs.unaligned import numbers_at
 from forebay_workloads.errors import DataError
 from forebay_workloads.stores.cassandra_page import Cells
 
@@ -78,8 +79,7 @@ class Fixed:
             )
         every = bool(there.all())
         start = cells.start if every else cells.start[there]
-        spans = cells.data[start[:, None] + np.arange(dtype.itemsize)]
-        values = np.ascontiguousarray(spans).view(dtype)[:, 0]
+        values = numbers_at(cells.data, start, self.wire)
         numbers = values.astype(np.int64) - self.less if self.less else values
         native = numbers.astype(self.held.to_pandas_dtype())
         if not every:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from cassandra.protocol import ProtocolHandler, ResultMessage
 
+from forebay_workloads.codecs.unaligned import numbers_at
 from forebay_workloads.errors import DataError
 
 Numbers = npt.NDArray[np.int64]
@@ -122,18 +123,17 @@ def _leaping(data: Octets, body: bytes, rows: int, widths: Sequence[int | None])
     found = _leaps(body, rows, [gap - 4 for gap in before], after)
     if found is None:
         return None
-    sizes = np.array(found, np.int64).reshape(rows, len(free))
-    size = np.empty((rows, len(widths)), np.int64)
-    size[:] = [one or 0 for one in widths]
-    size[:, free] = sizes
-    step = (np.maximum(size, 0) + 4).ravel()
-    start = (np.cumsum(step) - step + 4).reshape(size.shape)
-    fixed = [index for index, one in enumerate(widths) if one is not None]
-    for index in fixed:
-        told = data[(start[:, index] - 4)[:, None] + np.arange(4)].view(">i4")[:, 0]
-        if (told != widths[index]).any():
+    texts = np.ascontiguousarray(np.array(found, np.int64).reshape(rows, len(free)).T)
+    whole = np.maximum(texts, 0).sum(axis=0) + sum(steps)
+    place = np.cumsum(whole) - whole + 4  # of each row's next cell
+    starts, lengths, text = [], [], iter(texts)
+    for size in widths:
+        if size is not None and (numbers_at(data, place - 4, ">i4") != size).any():
             return None
-    return list(start.T), list(size.T)
+        starts.append(place)
+        lengths.append(next(text) if size is None else np.full(rows, size, np.int64))
+        place = place + (np.maximum(lengths[-1], 0) + 4 if size is None else size + 4)
+    return starts, lengths
 
 
 def _leaps(body: bytes, rows: int, gaps: Sequence[int], after: int) -> list[int] | None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from forebay_workloads.codecs.nested import is_bytes, is_text
+from forebay_workloads.codecs.unaligned import numbers_at
 from forebay_workloads.errors import DataError
 from forebay_workloads.stores.mongodb_connection import CODEC, Document
 from forebay_workloads.stores.mongodb_layout import (
@@ -33,7 +34,6 @@ from forebay_workloads.stores.mongodb_layout import (
     Places,
     Values,
     layouts,
-    numbers_at,
     padded,
     windows,
 )

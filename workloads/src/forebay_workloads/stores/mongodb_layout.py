@@ -10,11 +10,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from bson.errors import InvalidBSON
+
+from forebay_workloads.codecs.unaligned import numbers_at
 
 Places = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -89,14 +90,6 @@ def windows(data: Bytes, places: Places, size: int) -> Bytes:
     """`size` bytes from each place, a row for each."""
     view = np.lib.stride_tricks.as_strided(data, (len(data) - size + 1, size), (1, 1))
     found: Bytes = view[places]
-    return found
-
-
-def numbers_at(data: Bytes, places: Places, kind: str) -> npt.NDArray[Any]:
-    """A number from each place, wherever it lies."""
-    size = np.dtype(kind).itemsize
-    every = np.ndarray((len(data) - size + 1,), kind, data.data, 0, (1,))
-    found: npt.NDArray[Any] = every[places]
     return found
 
 
