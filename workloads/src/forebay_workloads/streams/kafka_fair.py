@@ -20,7 +20,7 @@ def record(message: Message) -> Record:
     """The record as the contract has it; of several headers with one name the last."""
     found = message.headers()
     headers = {name: value or b"" for name, value in found} if found else NO_HEADERS
-    return Record(
+    fields = (
         message.topic(),
         message.partition(),
         message.offset(),
@@ -29,6 +29,7 @@ def record(message: Message) -> Record:
         message.timestamp()[1],
         headers,
     )
+    return tuple.__new__(Record, fields)  # what Record() does, in half of its time
 
 
 def size(one: Record) -> int:

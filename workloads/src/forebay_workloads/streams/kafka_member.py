@@ -26,7 +26,9 @@ from forebay_workloads.streams.kafka_connection import CALL_SECONDS, Connection,
 from forebay_workloads.streams.kafka_fair import Message, Waiting
 from forebay_workloads.streams.kafka_keeper import Keeper
 
-JOIN_SECONDS = 25.0  # until the group has let us in and each partition has said what it has
+JOIN_SECONDS = (
+    25.0  # until the group has let us in, and each partition has said what it has or a poll is full
+)
 SILENCE = 20.0  # seconds of lost connections after which the stage ends; the client tries again until then
 LOOK_SECONDS = 10.0  # between two looks whether the topics are still the same
 FETCHED = 2_000  # records that wait here; the client's own queue holds more
@@ -73,9 +75,8 @@ class Member:
         self._next: dict[Place, int] = {}  # after the last record that was handed out
         self._ends: dict[Place, int] = {}  # where the client said that there is no more
         self._done: dict[Place, int] = {}  # of partitions that are ours: what is committed
-        self._failed: Exception | None = (
-            None  # of a callback: raised when the client's call is over
-        )
+        # of a callback: raised when the client's call is over
+        self._failed: Exception | None = None
         interval = OPTIONS["max.poll.interval.ms"] / 1000
         self._keeper = Keeper(self._lock, self._kept, interval)
         with connection.speak(f"cannot consume as group {group!r}"):
@@ -142,7 +143,10 @@ class Member:
         return DataError("TopicChanged", message)
 
     def _settled(self) -> bool:
-        return self._joined and not self._silent
+        return self._joined and (self._full() or not self._silent)
+
+    def _full(self) -> bool:
+        return self._waiting.count >= FETCHED or self._waiting.bytes >= FETCHED_BYTES
 
     def _check_joining(self, started: float) -> None:
         refusal = self._causes.refusal()
@@ -164,12 +168,13 @@ class Member:
             if not self._waiting.count and seconds > 0:
                 first = self._consumer.poll(seconds)
                 messages = [] if first is None else [first]
-            else:
+            elif self._settled():
                 messages = self._consumer.consume(1, 0)
+            else:  # some partitions have not said what they have: theirs is behind what others have
+                messages = self._consumer.consume(AT_ONCE, seconds)
             while messages:
                 self._sort(messages)
-                full = self._waiting.count >= FETCHED or self._waiting.bytes >= FETCHED_BYTES
-                messages = [] if full else self._consumer.consume(AT_ONCE, 0)
+                messages = [] if self._full() else self._consumer.consume(AT_ONCE, 0)
         except KafkaException as error:
             raise self._connection.translated(error, "cannot consume", self._causes) from error
         failed, self._failed = self._failed, None
@@ -179,9 +184,8 @@ class Member:
     def _kept(self) -> None:
         """A poll in place of an owner that is busy; what is wrong is told at its next one."""
         try:
-            message = self._consumer.poll(
-                SLICE
-            )  # not 0: its callbacks may wait, see Keeper.release
+            # not 0: its callbacks may wait, see Keeper.release
+            message = self._consumer.poll(SLICE)
             self._sort([] if message is None else [message])
         except KafkaException as error:
             self._fail(error)
@@ -329,8 +333,7 @@ class Member:
     def commit(self, positions: Positions) -> None:
         """Durable when it returns. Positions of partitions that went to others are left to them."""
         with self._lock:
-            fresh = self.fresh(positions)
-            if fresh:
+            if fresh := self.fresh(positions):
                 self._keeper.run(lambda: self._set(fresh))
             self._keeper.done(positions)
 
