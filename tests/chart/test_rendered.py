@@ -46,7 +46,7 @@ def test_S01_S02_every_object_keeps_the_charts_rules(objects):
     assert len(list(o.pods(objects))) == 2  # the operator, and what `helm test` runs
 
 
-def test_one_operator_at_a_time():
+def test_F09_one_operator_at_a_time():
     deployment = o.one(CLUSTER, "Deployment")
     assert deployment["spec"]["replicas"] == 1
     assert deployment["spec"]["strategy"] == {"type": "Recreate"}

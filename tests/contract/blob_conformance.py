@@ -42,7 +42,7 @@ class BlobConformance:
         with store.open_blob("a") as stream:
             assert b"".join(iter(lambda: stream.read(65_537), b"")) == data
 
-    def test_a_corrupted_blob_is_never_given_out_as_whole(self, store, adapter):
+    def test_S11_a_corrupted_blob_is_never_given_out_as_whole(self, store, adapter):
         store.put_blob("a/b", io.BytesIO(os.urandom(2 * CHUNK_BYTES + 5)))
         adapter.corrupt("a/b")
         with pytest.raises(DataError, match="a/b") as caught, store.open_blob("a/b") as stream:
@@ -90,6 +90,6 @@ class BlobConformance:
     @pytest.mark.parametrize(
         "key", ["../a", "/a", "a/../../b", "a//b", "", "a/", "a\\..\\b", "a\0b"]
     )
-    def test_a_key_that_could_lead_out_of_the_store_is_refused(self, store, key):
+    def test_F51_S14_a_key_that_could_lead_out_of_the_store_is_refused(self, store, key):
         with pytest.raises(ConfigError):
             store.put_blob(key, io.BytesIO(b"x"))

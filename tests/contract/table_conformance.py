@@ -50,7 +50,7 @@ class TableConformance:
         assert sorted(row["id"] for row in read(store, "t", count)) == list(range(50))
 
     @pytest.mark.parametrize("count", [1, 3])
-    def test_a_part_that_is_lost_is_noticed(self, store, count):
+    def test_F49_a_part_that_is_lost_is_noticed(self, store, count):
         fill(store, "t", numbers(0, 50))
         snapshot = store.snapshot("t")
         parts = store.splits(snapshot, count)
@@ -199,7 +199,7 @@ class TableConformance:
             {"id": 9, "text": None, "score": 0.6},
         ]
 
-    def test_rows_that_are_refused_are_named_and_all_others_are_written(self, store):
+    def test_F46_rows_that_are_refused_are_named_and_all_others_are_written(self, store):
         store.ensure_table("t", numbers(0, 1).schema, ["id"])
         batch = pa.record_batch(
             {"id": pa.array(["1", None, "three", "4"]), "text": ["a", "b", "c", "d"]}
@@ -315,7 +315,7 @@ class TableConformance:
             ),
         ],
     )
-    def test_another_table_of_that_name_is_refused_naming_expected_and_actual(
+    def test_F47_another_table_of_that_name_is_refused_naming_expected_and_actual(
         self, store, schema, key, says
     ):
         fill(store, "t", numbers(0, 5))
@@ -329,7 +329,7 @@ class TableConformance:
         with pytest.raises(ConfigError, match="key"):
             store.ensure_table("t", numbers(0, 1).schema, [])
 
-    def test_reserved_words_quotes_and_spaces_are_names_like_others(self, store):
+    def test_F59_S17_reserved_words_quotes_and_spaces_are_names_like_others(self, store):
         names = [
             "select",
             "order by",

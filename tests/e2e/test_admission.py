@@ -32,7 +32,7 @@ def test_the_server_takes_every_object_that_keeps_all_rules(api, shared_namespac
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_the_server_names_field_and_cure_of_a_broken_rule(api, shared_namespace, case):
+def test_F67_S06_the_server_names_field_and_cure_of_a_broken_rule(api, shared_namespace, case):
     obj, field, piece = BROKEN[case]
     found = refused(api, obj, shared_namespace)
     if ROOT in found:
@@ -42,7 +42,7 @@ def test_the_server_names_field_and_cure_of_a_broken_rule(api, shared_namespace,
 
 
 @pytest.mark.parametrize("case", CHANGED)
-def test_the_server_refuses_a_change_of_what_is_immutable(kubectl, namespace, case):
+def test_S06_the_server_refuses_a_change_of_what_is_immutable(kubectl, namespace, case):
     old, new, _ = CHANGED[case]
     kubectl.apply([old], namespace)
     done = kubectl.attempt("apply", "-n", namespace, "-f", "-", text=json.dumps(new))

@@ -26,7 +26,7 @@ DEFINITIONS = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_stays_as_it_was_applied(kubectl, api, operator, namespace, example, way):
+def test_F71_an_example_stays_as_it_was_applied(kubectl, api, operator, namespace, example, way):
     folder = str(example)
     kubectl("apply", "-n", namespace, "-f", folder, *WAYS[way])
 
@@ -61,7 +61,7 @@ def test_the_models_of_the_sample_are_built_by_kustomize_and_taken_by_the_api(
     assert len(told.splitlines()) == 3
 
 
-def test_children_do_not_bear_the_mark_by_which_argo_cd_knows_its_own(
+def test_F71_children_do_not_bear_the_mark_by_which_argo_cd_knows_its_own(
     kubectl, api, operator, namespace
 ):
     """A child with the mark of its owner would be pruned: it is not in Git."""

@@ -61,7 +61,7 @@ def test_a_job_that_is_deleted_after_its_success_is_not_run_again(kubectl, api, 
     assert api.get("pipelineruns", run["metadata"]["name"], project)["status"] == run["status"]
 
 
-def test_a_secret_that_comes_late_starts_what_waited_for_it(kubectl, api, namespace):
+def test_F64_a_secret_that_comes_late_starts_what_waited_for_it(kubectl, api, namespace):
     store = objects.of(
         "DataStore",
         "shop",
@@ -130,7 +130,7 @@ def test_finished_runs_go_by_their_ttl_and_their_number(kubectl, api, project):
     stays(lambda: not runs(api, project, "short"), 5, "no run follows one that went")
 
 
-def test_the_same_names_in_two_namespaces_do_not_meet(kubectl, api, project, supplied):
+def test_S27_the_same_names_in_two_namespaces_do_not_meet(kubectl, api, project, supplied):
     other = f"{project}-b"
     kubectl("create", "namespace", other)
     kubectl("label", "namespace", other, "pod-security.kubernetes.io/enforce=restricted")

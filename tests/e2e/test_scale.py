@@ -120,7 +120,7 @@ def over(api, namespace):
     return sum((run.get("status") or {}).get("phase") in done for run in runs)
 
 
-def test_many_pipelines_at_once(kubectl, api, operator, namespace, audit_log, fake_nodes):
+def test_F17_many_pipelines_at_once(kubectl, api, operator, namespace, audit_log, fake_nodes):
     kubectl.apply([store()], namespace)
     kubectl("wait", "-n", namespace, "--for=condition=Ready", "--timeout=60s", "dst/shop")
     since = audit_log.stat().st_size

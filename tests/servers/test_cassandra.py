@@ -251,7 +251,7 @@ def test_an_unknown_data_centre_is_named_with_those_there_are(adapter):
     assert "datacenter1" in error.message
 
 
-def test_a_user_without_the_right_to_a_table_is_refused(store, adapter, tmp_path):  # noqa: F811
+def test_F41_a_user_without_the_right_to_a_table_is_refused(store, adapter, tmp_path):  # noqa: F811
     fill(store, "t", numbers(0, 3))
     user = f"{adapter.keyspace}_u"
     adapter.ask(f"CREATE ROLE {user} WITH LOGIN = true AND PASSWORD = 'other'")

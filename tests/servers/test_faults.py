@@ -98,7 +98,7 @@ def test_without_a_fault_all_rows_arrive(place, run):
 
 
 @pytest.mark.parametrize("admin", WITH_LOGIN, indirect=True)
-def test_wrong_credentials_are_said(place, run):
+def test_F41_wrong_credentials_are_said(place, run):
     wrong = {**place.secret, "password": CANARY}
     if place.ref.type == "dynamodb":
         wrong["username"] = "no such key"  # DynamoDBLocal looks at the letters of the key's id only
@@ -132,7 +132,7 @@ def trusting(place: Place, address: str, authority: str):
         ("renamed", "mismatch|doesn't match"),
     ],
 )
-def test_a_certificate_that_is_not_trusted_is_said_with_what_is_wrong(
+def test_F41_a_certificate_that_is_not_trusted_is_said_with_what_is_wrong(
     place, run, pki, certificate, words
 ):
     authority = pki.foreign if certificate == "good" else pki.authority
@@ -159,7 +159,7 @@ def test_a_certificate_that_is_trusted_lets_all_rows_through(place, run, pki):
     assert found[1].result.rows["read"] == ROWS
 
 
-def test_a_table_that_is_not_there_is_named(place, run):
+def test_F47_a_table_that_is_not_there_is_named(place, run):
     unit = "topic" if "topic" in place.source else "table"
     (found,) = run(place.ref, place.secret, {**place.source, unit: "missing"}, ["ingest"])
     assert (found.code, found.result.reason) == (EXIT_CONFIG, "ReferenceMissing")
@@ -168,7 +168,7 @@ def test_a_table_that_is_not_there_is_named(place, run):
 
 
 @pytest.mark.parametrize("admin", OTHERS_TABLES, indirect=True)
-def test_a_column_that_was_dropped_is_named(fresh, run):
+def test_F47_a_column_that_was_dropped_is_named(fresh, run):
     (found,) = run(fresh.ref, fresh.secret, stages=["ingest"], key=fresh.columns)
     assert (found.code, found.result.rows["read"]) == (0, ROWS)
     fresh.drop()
@@ -179,7 +179,7 @@ def test_a_column_that_was_dropped_is_named(fresh, run):
 
 
 @pytest.mark.parametrize("admin", ["kafka"], indirect=True)
-def test_a_position_outside_of_the_topic_is_said(admin, fresh, run):
+def test_F38_a_position_outside_of_the_topic_is_said(admin, fresh, run):
     topic, group = fresh.source["topic"], fresh.source["group"]
     with closing(open_stream(fresh.ref)) as stream:
         stream.commit(group, {(topic, 0): 1, (topic, 1): 1000})
@@ -195,7 +195,7 @@ def test_a_position_outside_of_the_topic_is_said(admin, fresh, run):
 
 
 @pytest.mark.parametrize("admin", ["kafka"], indirect=True)
-def test_a_topic_made_again_with_fewer_partitions_is_said_by_a_stream_that_runs(
+def test_F38_a_topic_made_again_with_fewer_partitions_is_said_by_a_stream_that_runs(
     admin, fresh, tmp_path
 ):
     topic, kafka = fresh.source["topic"], admin[1]

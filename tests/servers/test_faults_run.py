@@ -92,7 +92,7 @@ def knows(text: bytes) -> bool:
     return CANARY.encode() in text or CODED in text
 
 
-def test_a_wrong_password_is_said_by_the_datastore_and_stays_in_its_secret(place, tmp_path):
+def test_F41_S05_a_wrong_password_is_said_by_the_datastore_and_stays_in_its_secret(place, tmp_path):
     folder = tmp_path / "project"
     folder.mkdir()
     project = Project(folder, tmp_path / "project/state")

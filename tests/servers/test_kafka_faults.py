@@ -79,7 +79,9 @@ def reasons(ref: StoreRef, topic: str) -> set[str]:
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
-def test_every_mechanism_logs_in_and_a_wrong_password_is_said(broker, topic, tmp_path, mechanism):
+def test_F41_every_mechanism_logs_in_and_a_wrong_password_is_said(
+    broker, topic, tmp_path, mechanism
+):
     ref = broker.ref()
     ref = replace(ref, settings={**ref.settings, "saslMechanism": mechanism})
     with closing(open_stream(ref)) as stream:
@@ -115,7 +117,7 @@ def test_tls_with_the_datastores_ca_and_a_client_certificate(broker, topic, tmp_
         assert len(stream.consume([topic], "tls", 1, 5.0).records) == 1
 
 
-def test_an_expired_certificate_is_said(broker, topic):
+def test_F41_an_expired_certificate_is_said(broker, topic):
     assert reasons(listener(broker, "expired"), topic) == {"CertificateInvalid"}
     with (
         closing(open_stream(listener(broker, "expired"))) as stream,
@@ -161,7 +163,7 @@ def remake(broker, topic, partitions):
     broker.make(topic, partitions)
 
 
-def test_a_topic_made_again_with_fewer_partitions_is_said_to_a_running_member(
+def test_F38_a_topic_made_again_with_fewer_partitions_is_said_to_a_running_member(
     broker, topic, prefix
 ):
     with closing(open_stream(broker.ref())) as stream, closing(open_stream(broker.ref())) as writer:
@@ -175,7 +177,7 @@ def test_a_topic_made_again_with_fewer_partitions_is_said_to_a_running_member(
         assert time.monotonic() - started < SECONDS
 
 
-def test_positions_of_a_topic_that_was_made_again_are_not_used_after_a_restart(
+def test_F38_positions_of_a_topic_that_was_made_again_are_not_used_after_a_restart(
     broker, topic, prefix
 ):
     group = prefix + "g"
@@ -201,7 +203,7 @@ def commit_as_member(broker, group, position):
 
 
 @pytest.mark.parametrize("position", [3, 1000])
-def test_a_position_outside_of_the_topic_is_said_with_what_there_is(broker, prefix, position):
+def test_F38_a_position_outside_of_the_topic_is_said_with_what_there_is(broker, prefix, position):
     topic, group = broker.make(f"{prefix}one", 1), prefix + "g"
     with closing(open_stream(broker.ref())) as stream:
         stream.produce(topic, [b"x"] * 20)
@@ -218,7 +220,7 @@ def test_a_position_outside_of_the_topic_is_said_with_what_there_is(broker, pref
         assert "10 to 20" in caught.value.message
 
 
-def test_a_group_of_a_new_topic_begins_at_its_first_record_also_after_retention(broker, prefix):
+def test_F38_a_group_of_a_new_topic_begins_at_its_first_record_also_after_retention(broker, prefix):
     topic = broker.make(f"{prefix}one", 1)
     with closing(open_stream(broker.ref())) as stream:
         stream.produce(topic, [str(n).encode() for n in range(20)])

@@ -132,7 +132,7 @@ def test_a_member_more_than_partitions_waits_and_takes_over(opened, prefix, topi
     assert [record.value for record in poll(second, topic, group).records] == [b"2"]
 
 
-def test_work_in_hand_is_finished_and_committed_before_partitions_go(opened, topic, group):
+def test_F32_work_in_hand_is_finished_and_committed_before_partitions_go(opened, topic, group):
     first, second = opened(), opened()
     first.produce(topic, numbers(0, 400), numbers(0, 400))
     held = {}
@@ -152,7 +152,9 @@ def test_work_in_hand_is_finished_and_committed_before_partitions_go(opened, top
     assert seen[1] == []
 
 
-def test_what_is_not_committed_of_a_lost_partition_is_left_to_its_new_owner(opened, topic, group):
+def test_F32_what_is_not_committed_of_a_lost_partition_is_left_to_its_new_owner(
+    opened, topic, group
+):
     first, second = opened(), opened()
     first.produce(topic, numbers(0, 40), numbers(0, 40))
     held = dict(poll(first, topic, group).positions)
@@ -235,7 +237,7 @@ def test_a_hundred_thousand_records_arrive(opened, topic, group):
     assert stream.lag(group, topic) == 0
 
 
-def test_no_record_is_skipped_while_members_come_and_go(kafka, opened, topic, group):
+def test_F32_no_record_is_skipped_while_members_come_and_go(kafka, opened, topic, group):
     """Ten members within half a minute, some closed in the middle of a poll's work: what they held comes again."""
     writer = opened()
     written = numbers(0, 6000)

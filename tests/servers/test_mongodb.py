@@ -81,7 +81,7 @@ def test_a_large_collection_is_parted_by_a_sample(store, adapter, monkeypatch): 
     assert sorted(row["_id"] for row in read(store, "others", 4)) == list(range(500))
 
 
-def test_a_scan_that_lost_documents_fails(store, monkeypatch):  # noqa: F811
+def test_F49_a_scan_that_lost_documents_fails(store, monkeypatch):  # noqa: F811
     fill(store, "t", numbers(0, 30))
     whole = mongodb_scan.pages
     monkeypatch.setattr(mongodb_scan, "pages", lambda *asked: list(whole(*asked))[:-1])
@@ -128,7 +128,7 @@ def test_another_key_of_somebody_elses_documents_needs_a_unique_index(store, ada
     ]
 
 
-def test_columns_that_could_be_operators_are_refused(store, adapter):  # noqa: F811
+def test_F59_S17_columns_that_could_be_operators_are_refused(store, adapter):  # noqa: F811
     fill(store, "t", numbers(0, 3))
     for name in ("$where", "$set"):
         with pytest.raises(ConfigError):
@@ -140,7 +140,7 @@ def test_columns_that_could_be_operators_are_refused(store, adapter):  # noqa: F
     assert adapter.database["t"].find_one({"_id": 1}) == {"_id": 1, "id": 1, "text": "row 1"}
 
 
-def test_a_key_that_looks_like_a_query_finds_nothing(store):  # noqa: F811
+def test_F59_S17_a_key_that_looks_like_a_query_finds_nothing(store):  # noqa: F811
     fill(store, "t", pa.record_batch({"id": ["a", "b"]}))
     assert store.get("t", [{"id": '{"$ne": null}'}]) == [None]
     with pytest.raises(DataError):
@@ -168,7 +168,7 @@ def test_a_document_over_the_servers_limit_is_named_and_the_others_are_written(s
     assert [row["id"] for row in read(store, "t")] == [1, 3]
 
 
-def test_writers_that_meet_on_new_keys_leave_one_document_of_each(store, adapter):  # noqa: F811
+def test_F45_writers_that_meet_on_new_keys_leave_one_document_of_each(store, adapter):  # noqa: F811
     store.ensure_table("t", numbers(0, 1).schema, ["id"])
     reports = []
 

@@ -50,7 +50,7 @@ def test_a_scan_goes_on_behind_the_last_document_when_the_server_came_back(store
     assert found == list(range(3000))
 
 
-def test_writes_across_kills_lose_nothing_and_double_nothing(store, node):
+def test_F45_writes_across_kills_lose_nothing_and_double_nothing(store, node):
     store.ensure_table("t", numbers(0, 1).schema, ["id"])
     store.write("t", numbers(0, 1), ["id"])
     stop, acknowledged = threading.Event(), 0

@@ -120,7 +120,7 @@ def marks(project):
     }
 
 
-def test_a_stream_is_rolled_onto_the_new_password_and_loses_nothing(project, account):
+def test_F65_a_stream_is_rolled_onto_the_new_password_and_loses_nothing(project, account):
     produced(project, 1)
     project.write(data=[], yaml=account.yaml())
     shown = project.run()

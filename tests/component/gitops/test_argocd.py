@@ -30,7 +30,7 @@ ALL = [(kind, test["inputPath"]) for kind in KINDS for test in cases_of(kind)]
 
 
 @pytest.mark.parametrize(("kind", "path"), ALL)
-def test_an_object_has_the_health_that_its_test_names(kind, path):
+def test_F71_an_object_has_the_health_that_its_test_names(kind, path):
     folder = files.TESTED / kind
     (wanted,) = [t["healthStatus"] for t in cases_of(kind) if t["inputPath"] == path]
     obj = yaml.safe_load((folder / path).read_text())

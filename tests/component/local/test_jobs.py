@@ -125,7 +125,7 @@ async def test_a_process_that_is_killed_shows_its_signal_and_is_tried_again(worl
         assert (await world.job("a"))["status"]["failed"] == 1
 
 
-async def test_a_process_whose_shim_is_killed_goes_too_and_is_nobodys_failure(world):
+async def test_F21_a_process_whose_shim_is_killed_goes_too_and_is_nobodys_failure(world):
     async with world.running():
         await world.apply(job("a", "import time; time.sleep(60)", backoffLimit=0))
         (pid,) = await until(world.pids)

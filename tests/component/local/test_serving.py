@@ -30,7 +30,7 @@ async def test_a_service_leads_to_ready_pods_only(world):
         assert url == "127.0.0.1"
 
 
-async def test_changing_the_selector_switches_versions_without_a_failed_request(world):
+async def test_F53_changing_the_selector_switches_versions_without_a_failed_request(world):
     port = free_port()
     answers, stop = [], asyncio.Event()
 

@@ -35,7 +35,7 @@ def lines(**env):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_every_line_of_a_pass_says_what_it_is_about():
+def test_S23_every_line_of_a_pass_says_what_it_is_about():
     first = lines()[0]
     assert first.pop("time").endswith("Z")
     assert first == {

@@ -230,7 +230,7 @@ def test_passes_are_counted_by_kind_and_outcome():
     assert 'forebay_reconciliations_duration_seconds_count{kind="DataStore"} 3.0' in text
 
 
-async def test_a_blocked_event_loop_shows_in_the_lag(monkeypatch):
+async def test_F15_a_blocked_event_loop_shows_in_the_lag(monkeypatch):
     monkeypatch.setattr("forebay.metrics._LAG_EVERY", 0.1)
     metrics = ReconcileMetrics()
     task = asyncio.get_running_loop().create_task(metrics.watch_loop())

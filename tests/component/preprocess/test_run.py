@@ -202,7 +202,7 @@ def test_rows_that_the_store_refuses_are_counted_and_shown_and_the_others_writte
         assert stage.store("local").get("prepared", [{"who": "b"}])[0]["x"] == 3
 
 
-def test_any_column_name_works_also_those_that_look_like_sql(kit):
+def test_F59_S17_any_column_name_works_also_those_that_look_like_sql(kit):
     odd = 'a"; DROP TABLE input; --'
     table = pa.table({odd: [f"g{i}" for i in range(10)], "rowid": range(10), "select": range(10)})
     done = kit.fill(table).run({"split": {"by": "group", "column": odd, "test": "0.5"}})

@@ -343,7 +343,7 @@ async def test_a_field_that_somebody_else_took_is_taken_back(cluster, plans):
     assert (await cluster.one(CONFIG_MAP))["data"] == {"a": "1"}
 
 
-async def test_the_values_of_a_secret_never_leave_gather(cluster, monkeypatch):
+async def test_S05_the_values_of_a_secret_never_leave_gather(cluster, monkeypatch):
     seen = []
     monkeypatch.setitem(
         loop.KINDS, DATASTORE, lambda observed, _settings: seen.append(observed) or Plan()

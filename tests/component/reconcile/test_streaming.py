@@ -258,7 +258,9 @@ async def test_a_missing_store_and_a_rotated_secret(cluster, reconciler):
     assert before["spec"] == after["spec"]
 
 
-async def test_a_new_operator_leaves_a_stream_as_it_stood_until_it_hears_of_it(cluster, reconciler):
+async def test_F11_a_new_operator_leaves_a_stream_as_it_stood_until_it_hears_of_it(
+    cluster, reconciler
+):
     await cluster.apply(*streaming())
     await rounds(cluster, reconciler)
     await start_pod(cluster)

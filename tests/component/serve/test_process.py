@@ -84,7 +84,7 @@ def pod(tmp_path):
     made.process.communicate()
 
 
-def test_it_answers_counts_and_drains_and_needs_no_torch(pod):
+def test_F53_it_answers_counts_and_drains_and_needs_no_torch(pod):
     pod.start(pod.publish(factors()))
     pod.wait_ready()
     assert pod.ask("/predict", {"inputs": [{"user": "ann", "item": "d"}]})[0] == 200

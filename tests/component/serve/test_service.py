@@ -118,7 +118,7 @@ async def test_F55_a_body_over_the_limit_is_refused_unread(client):
     assert (await client.post("/predict", content=unsized())).status_code == 413
 
 
-async def test_F56_pickle_is_refused_on_every_route(client):
+async def test_F56_S15_pickle_is_refused_on_every_route(client):
     for path in ("/predict", "/recommend", "/v2/models/shop/infer"):
         kind = {"content-type": "application/vnd.BentoML+pickle"}
         answer = await client.post(path, content=b"cos\nsystem\n", headers=kind)
@@ -174,12 +174,12 @@ async def test_a_request_counts_while_it_is_answered(app):
         ({"x-api-key": "blue"}, 200),
     ],
 )
-async def test_with_keys_only_callers_who_show_one_are_answered(locked, headers, status):
+async def test_S16_with_keys_only_callers_who_show_one_are_answered(locked, headers, status):
     body = {"user": "ann", "top": 1}
     assert (await locked.post("/recommend", json=body, headers=headers)).status_code == status
     assert (await locked.get("/v2/health/ready")).status_code == 200
 
 
-async def test_with_keys_no_page_is_open_but_health_and_metrics(locked):
+async def test_S16_with_keys_no_page_is_open_but_health_and_metrics(locked):
     for path in ("/", "/docs.json", "/v2/models/shop", "/schema.json"):
         assert (await locked.get(path)).status_code == 401

@@ -231,7 +231,7 @@ sys.exit(main.main())
 
 
 @pytest.mark.slow
-def test_a_process_asked_to_stop_ends_in_its_own_time_as_preempted(root):
+def test_F25_a_process_asked_to_stop_ends_in_its_own_time_as_preempted(root):
     with subprocess.Popen(
         [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, text=True
     ) as process:

@@ -60,7 +60,7 @@ def test_F22_kill_9_in_the_middle_of_training_ends_in_the_same_digest(kit, undis
     assert published(kit)["digest"] == undisturbed["digest"]
 
 
-def test_sigterm_keeps_a_checkpoint_and_says_preempted(kit, undisturbed):
+def test_F25_sigterm_keeps_a_checkpoint_and_says_preempted(kit, undisturbed):
     kit.params(**LONG)
     kit.change(train={**kit.doc.spec["train"], "checkpoint": {"interval": "1h"}})
     process = kit.start("train")

@@ -69,7 +69,7 @@ def test_a_damaged_production_version_stops_a_comparison_with_it(kit):
     assert "movies-v1" in caught.value.message
 
 
-def test_the_name_of_a_recipe_in_a_store_runs_no_code_of_its_choosing(kit):
+def test_F51_S10_the_name_of_a_recipe_in_a_store_runs_no_code_of_its_choosing(kit):
     kit.run("train", "publish")
     as_baseline(kit)
     with kit.stage("publish") as stage:

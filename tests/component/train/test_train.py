@@ -53,7 +53,7 @@ def test_resume_never_starts_anew_and_ends_in_the_same_model(kit):
     assert kit.document("train")["resumed_from"] is None
 
 
-def test_a_stop_leaves_a_checkpoint_and_the_next_attempt_ends_in_the_same_model(kit):
+def test_F25_a_stop_leaves_a_checkpoint_and_the_next_attempt_ends_in_the_same_model(kit):
     stopping = threading.Event()
     stopping.set()
     with Stage(kit.doc, stopping) as stage, pytest.raises(Preempted):

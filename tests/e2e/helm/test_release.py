@@ -45,7 +45,7 @@ def test_F18_it_reconciles_the_namespace_that_it_watches_and_no_other(release, k
     stays(lambda: conditions(kubectl, "local", namespace) is None, 3, "none in the other")
 
 
-def test_an_upgrade_replaces_the_operator_and_leaves_objects_alone(release, kubectl):
+def test_F11_an_upgrade_replaces_the_operator_and_leaves_objects_alone(release, kubectl):
     kubectl.apply(objects.stores(), release.team)
     before = kubectl.get("datastores", "local", release.team)["metadata"]
     (old,) = release.pods()

@@ -346,14 +346,14 @@ def test_objects_that_keep_all_rules_are_valid(group):
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_rule_is_named_with_field_and_cure(case):
+def test_F67_S06_a_broken_rule_is_named_with_field_and_cure(case):
     obj, field, piece = BROKEN[case]
     found = [cause for cause in validate(obj) if cause.field == field]
     assert any(piece in cause.message for cause in found), validate(obj)
 
 
 @pytest.mark.parametrize("case", CHANGED)
-def test_what_is_immutable_cannot_change(case):
+def test_S06_what_is_immutable_cannot_change(case):
     old, new, field = CHANGED[case]
     assert validate(new) == []
     assert validate(new, old=new) == []
@@ -378,7 +378,7 @@ def rules_of(schema):
 ALL_RULES = sorted({rule for kind in KINDS for rule in rules_of(schema_of(kind))})
 
 
-def test_every_rule_is_broken_by_an_object_of_this_table(monkeypatch):
+def test_S06_every_rule_is_broken_by_an_object_of_this_table(monkeypatch):
     broken, real = set(), cel.holds
 
     def spy(rule, value, old=None):

@@ -91,7 +91,7 @@ def test_a_misspelt_field_of_the_metadata_is_found():
         ),
     ],
 )
-def test_a_wrong_value_is_named_with_what_to_write(obj, field, piece):
+def test_F67_a_wrong_value_is_named_with_what_to_write(obj, field, piece):
     assert any(piece in message for message in messages(obj, field)), validate(obj)
 
 

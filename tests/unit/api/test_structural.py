@@ -73,11 +73,11 @@ def test_numbers_say_their_unit():
     assert offenders(bare) == []
 
 
-def test_no_reference_names_a_namespace():
+def test_S04_no_reference_names_a_namespace():
     assert offenders(lambda path, _: "namespace" in path[-1].lower()) == []
 
 
-def test_every_string_is_bounded():
+def test_F61_every_string_is_bounded():
     def open_ended(_, node):
         text = node.get("type") == "string" or node.get(INT_OR_STRING)
         return text and "enum" not in node and "maxLength" not in node
@@ -85,7 +85,7 @@ def test_every_string_is_bounded():
     assert offenders(open_ended) == []
 
 
-def test_every_list_and_map_is_bounded():
+def test_F61_every_list_and_map_is_bounded():
     def endless(_, node):
         is_map = isinstance(node.get("additionalProperties"), dict) or node.get(PRESERVE)
         return (node.get("type") == "array" and "maxItems" not in node) or (
@@ -95,7 +95,7 @@ def test_every_list_and_map_is_bounded():
     assert offenders(endless) == []
 
 
-def test_every_number_of_a_spec_is_bounded():
+def test_F67_every_number_of_a_spec_is_bounded():
     def endless(path, node):
         number = node.get("type") in ("integer", "number") and path[1] == "spec"
         return number and path[-1] != "[]" and not {"minimum", "maximum"} <= set(node)

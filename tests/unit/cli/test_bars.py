@@ -55,7 +55,7 @@ def test_several_runs_are_told_apart():
     assert "b train" in text
 
 
-def test_text_is_never_read_as_markup_and_never_wraps():
+def test_F60_text_is_never_read_as_markup_and_never_wraps():
     failed = StageView("train", "Failed", "ExitCode", "[red]boom[/red] " + "x" * 300)
     lines = shown(run(failed), width=80).split("\r")[-1].splitlines()
     assert any("[red]boom[/red]" in line for line in lines)

@@ -179,7 +179,7 @@ def test_references_may_point_into_the_state(file):
     assert len(load([file(DEPLOYMENT)], existing)) == 1
 
 
-def test_a_store_in_another_namespace_is_not_the_one_meant(file):
+def test_S04_a_store_in_another_namespace_is_not_the_one_meant(file):
     other = STORE.replace("{name: local}", "{name: local, namespace: shop}")
     assert len(problems(file(f"{PIPELINE}---\n{DEPLOYMENT}---\n{other}"))) == 3
 

@@ -71,7 +71,7 @@ def test_what_is_refused_is_named_with_its_line(text, line, message):
     assert message in error.value.message
 
 
-def test_aliases_that_multiply_are_cut_off(monkeypatch):
+def test_F61_aliases_that_multiply_are_cut_off(monkeypatch):
     monkeypatch.setattr(yamltext, "MAX_NODES", 10_000)
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]

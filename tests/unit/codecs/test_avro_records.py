@@ -162,7 +162,7 @@ def test_a_value_that_the_table_cannot_hold_is_named(codec):
     assert "column 'item'" in decoded.bad[0][1]
 
 
-def test_a_registry_that_is_down_ends_the_decode_and_no_record_is_called_bad():
+def test_F37_a_registry_that_is_down_ends_the_decode_and_no_record_is_called_bad():
     def down(number):
         raise ConnectionError(number)
 

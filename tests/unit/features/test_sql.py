@@ -116,7 +116,7 @@ def test_columns_that_are_no_numbers_cannot_be_added_up(engine):
         select(parse({**BLOCK, "timestamp": "amount"}, SCHEMA.names), {"amount": "BLOB"}, "t")
 
 
-def test_names_from_a_spec_stay_names(engine):
+def test_F59_S17_names_from_a_spec_stay_names(engine):
     odd = 'x"), (SELECT 1); --'
     schema = pa.schema([(odd, pa.string()), ("t t", pa.int64()), ("v'v", pa.int64())])
     rows = [{odd: "a", "t t": 1, "v'v": 1}, {odd: "a", "t t": 2, "v'v": 1}]

@@ -26,11 +26,11 @@ def test_every_stage_begins_with_the_base_or_a_stage_before_it(file):
         known.update(named)
 
 
-def test_no_image_is_taken_at_its_latest(file):
+def test_S20_no_image_is_taken_at_its_latest(file):
     assert ":latest" not in (ROOT / file).read_text()
 
 
-def test_the_last_user_is_the_one_that_pods_run_as(file):
+def test_S20_the_last_user_is_the_one_that_pods_run_as(file):
     assert dockerfile.values(file, "USER")[-1] == "10001:10001"
 
 
@@ -50,7 +50,7 @@ def test_no_feature_of_one_engine_is_used(file):
     ]
 
 
-def test_packages_come_by_their_hashes_or_from_the_build_itself(file):
+def test_S21_packages_come_by_their_hashes_or_from_the_build_itself(file):
     steps = re.findall(
         r"pip (?:--python \S+ )?(?:install|wheel) .*?(?= && |$)",
         "\n".join(dockerfile.values(file, "RUN")),

@@ -48,7 +48,7 @@ def test_all_parts_are_read(store):
 
 @pytest.mark.parametrize("strength", ["Pinned", "Horizon", "None"])
 @pytest.mark.parametrize("lost", [slice(1, None), slice(None, -1), slice(0, None, 2), slice(0)])
-def test_a_part_that_is_lost_is_noticed_however_weak_the_pin(store, lost, strength):
+def test_F49_a_part_that_is_lost_is_noticed_however_weak_the_pin(store, lost, strength):
     snapshot = replace(store.snapshot("t"), strength=strength, rows=None)
     with pytest.raises(DataError, match=r"of its \d parts came") as caught:
         read(Lossy(store, parts=lost), snapshot)

@@ -110,7 +110,7 @@ def test_a_deadline_says_when_to_look_again():
     assert decide(JobView(job(activeDeadlineSeconds=160), [RUNNING], NOW)).again == 60
 
 
-def test_a_clock_that_was_set_back_does_not_hold_a_job_for_ever():
+def test_F19_a_clock_that_was_set_back_does_not_hold_a_job_for_ever():
     assert decide(JobView(job(), [bad(ago=-3600)], NOW)).verdict == "Run"
 
 

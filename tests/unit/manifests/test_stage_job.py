@@ -61,6 +61,14 @@ def test_the_job_of_a_stage_carries_labels_owner_exit_codes_and_a_restricted_pod
     }
 
 
+@pytest.mark.parametrize("stage", ["ingest", "train", "publish"])
+def test_F21_a_pod_that_was_disrupted_is_ignored_before_exit_codes_are_looked_at(stage):
+    job = stage_job(a_run(), stage, [LOCAL], SETTINGS, deadline=60, backoff_limit=1)
+    first = job["spec"]["podFailurePolicy"]["rules"][0]
+    assert first["action"] == "Ignore"
+    assert first["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
+
+
 def test_the_stage_reads_back_the_document_that_the_config_map_holds():
     run = a_run()
     document = stage_document(run, "train", {"downloads": FILES, "local": LOCAL}, SETTINGS)
@@ -105,7 +113,7 @@ def test_a_relative_url_starts_from_the_folder_of_its_file():
     assert absolute_url("/abs", "/home") == "/abs"
 
 
-def test_secrets_are_files_in_one_folder_per_store_and_never_values():
+def test_S05_secrets_are_files_in_one_folder_per_store_and_never_values():
     ref = store_ref(SHOP, SETTINGS)
     assert ref.secrets == "/etc/forebay/secrets/shop"
     assert ref.limits == {"rowsPerSecond": 10}

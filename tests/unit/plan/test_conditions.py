@@ -59,7 +59,7 @@ def test_a_condition_of_an_older_generation_does_not_count():
     assert condition(None, "Ready") == {}
 
 
-def test_a_message_is_cut_and_times_are_never_negative():
+def test_F19_a_message_is_cut_and_times_are_never_negative():
     assert len(cut("x" * 5000)) == 1024
     assert seconds_since(stamp(NOW + timedelta(minutes=10)), NOW) == 0.0
     assert seconds_since(None, NOW) == 0.0

@@ -164,7 +164,7 @@ def test_a_job_that_is_being_ended_waits_for_no_pod():
     assert (state.phase, state.reason) == ("Running", "Running")
 
 
-def test_a_disruption_is_no_attempt():
+def test_F21_a_disruption_is_no_attempt():
     gone = {"conditions": [{"type": "DisruptionTarget", "status": "True"}]}
     assert jobstate.read(job(0), [pod("Failed", 143, **gone)], {}).retrying
 

@@ -29,7 +29,7 @@ def test_a_start_that_is_too_late_is_missed():
     assert due("0 3 * * *", None, DAY, AT_THREE + timedelta(minutes=9), 600).start == AT_THREE
 
 
-def test_the_time_zone_counts_and_a_skipped_hour_does_not_stop_the_schedule():
+def test_F19_the_time_zone_counts_and_a_skipped_hour_does_not_stop_the_schedule():
     assert due("0 3 * * *", "Europe/Berlin", DAY, DAY, None).next == DAY.replace(hour=2)
     spring = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
     found = due("30 2 * * *", "Europe/Berlin", spring, spring, None)
@@ -51,7 +51,7 @@ def test_what_cannot_be_read_is_named_with_its_field(cron, zone, field):
 
 
 @given(st.integers(0, 59), st.integers(0, 23), st.integers(0, 366 * 86400))
-def test_the_due_start_is_never_in_the_future_and_the_next_one_always_is(minute, hour, second):
+def test_F19_the_due_start_is_never_in_the_future_and_the_next_one_always_is(minute, hour, second):
     now = DAY + timedelta(seconds=second)
     found = due(f"{minute} {hour} * * *", "America/New_York", now - timedelta(days=2), now, None)
     assert found.start <= now < found.next

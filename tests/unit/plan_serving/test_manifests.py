@@ -42,7 +42,7 @@ def pods():
 
 
 @pytest.mark.parametrize("pod", list(pods()))
-def test_every_pod_keeps_the_restricted_security_standard(pod):
+def test_S01_every_pod_keeps_the_restricted_security_standard(pod):
     (container,) = pod["containers"]
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
@@ -98,7 +98,7 @@ def test_the_service_finds_the_pods_of_its_version_and_no_others():
     )
 
 
-def test_a_pod_leaves_the_service_before_it_is_told_to_stop_and_has_time_to_drain():
+def test_F53_a_pod_leaves_the_service_before_it_is_told_to_stop_and_has_time_to_drain():
     pod = a_deployment()["spec"]["template"]["spec"]
     leave = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert 0 < leave < pod["terminationGracePeriodSeconds"] - 10

@@ -69,7 +69,7 @@ def test_progress_moves_between_its_bounds(engine, monkeypatch):
     assert all(40 <= percent <= 60 for percent in stage.seen)
 
 
-def test_the_engine_reaches_no_file_and_no_setting_after_the_lock(engine):
+def test_S17_the_engine_reaches_no_file_and_no_setting_after_the_lock(engine):
     engine.lock()
     for statement in ("SELECT * FROM read_csv('/etc/passwd')", "COPY (SELECT 1) TO '/tmp/out.csv'"):
         with pytest.raises(ConfigError) as caught:

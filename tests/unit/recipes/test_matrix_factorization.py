@@ -116,7 +116,7 @@ def test_without_validation_the_last_epoch_is_kept():
     assert set(model.metrics) == {"loss"}
 
 
-def test_a_learning_rate_that_blows_up_is_named():
+def test_F50_a_learning_rate_that_blows_up_is_named():
     params = {**QUICK, "lr": "10", "optimizer": "sgd", "l2": "1000"}
     with pytest.raises(DataError) as caught:
         trained(params)

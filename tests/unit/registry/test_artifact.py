@@ -61,7 +61,7 @@ def test_saving_again_changes_nothing(store):
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "manifest.json"])
-def test_a_changed_byte_is_a_digest_mismatch_that_names_the_blob(store, file):
+def test_F52_S11_a_changed_byte_is_a_digest_mismatch_that_names_the_blob(store, file):
     saved = artifact.save(store, "movies", FILES)
     store.put_blob(f"{saved.key}/{file}", io.BytesIO(b"other"))
     error = refused(store, saved)
@@ -96,14 +96,14 @@ def test_a_digest_that_is_none_is_refused(store, digest):
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "manifest.json", "card.json"])
-def test_a_file_cannot_have_a_name_that_leads_elsewhere(store, name):
+def test_F51_S14_a_file_cannot_have_a_name_that_leads_elsewhere(store, name):
     with pytest.raises(ValueError, match="cannot be a file"):
         artifact.save(store, "movies", {name: b""})
     assert not store.blobs
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True), st.binary(), min_size=1))
-def test_any_files_come_back_and_any_other_content_has_another_digest(files):
+def test_S11_any_files_come_back_and_any_other_content_has_another_digest(files):
     store = MemoryStore()
     saved = artifact.save(store, "m", files)
     assert artifact.load(store, saved.key, saved.digest) == files

@@ -71,7 +71,7 @@ def poisoned(value, text):
 
 
 @pytest.mark.parametrize("text", EVIL)
-def test_no_value_becomes_markup(text):
+def test_F60_S25_no_value_becomes_markup(text):
     results, status, spec = (poisoned(one, text) for one in (RESULTS, STATUS, SPEC))
     results["train"]["curve"] = [{"epoch": 1, "metrics": {text: 1.0}}]
     page = html.render(facts(results, status, spec, notes=[text]))
@@ -85,7 +85,7 @@ def test_no_value_becomes_markup(text):
 
 
 @pytest.mark.parametrize("text", EVIL)
-def test_no_value_becomes_markup_in_the_model_card(text):
+def test_F60_S25_no_value_becomes_markup_in_the_model_card(text):
     results, status, spec = (poisoned(one, text) for one in (RESULTS, STATUS, SPEC))
     made = card.render(facts(results, status, spec))
     plain = card.render(facts())
@@ -97,7 +97,7 @@ def test_no_value_becomes_markup_in_the_model_card(text):
     assert "`code`" not in made
 
 
-def test_the_page_needs_no_network_and_allows_no_script():
+def test_S25_the_page_needs_no_network_and_allows_no_script():
     page = html.render(facts())
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     assert "default-src &#39;none&#39;" in policy[1]

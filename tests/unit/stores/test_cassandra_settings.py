@@ -131,6 +131,6 @@ def test_a_sink_may_use_a_table_of_others_with_types_of_the_same_family():
         )
 
 
-def test_counters_are_not_written():
+def test_F43_counters_are_not_written():
     with pytest.raises(DataError, match="'seen' is a counter"):
         catalog.writable(described(rows=[*CATALOGUE, ("seen", "regular", -1, "counter")]))

@@ -111,7 +111,7 @@ class Server:
         return translated(error, what)
 
 
-def test_an_unknown_outcome_is_tried_again_until_it_is_known():
+def test_F43_an_unknown_outcome_is_tried_again_until_it_is_known():
     server, slept = (
         Server({"b": [cassandra.WriteTimeout("?", write_type=0), cassandra.OperationTimedOut()]}),
         [],
@@ -122,7 +122,7 @@ def test_an_unknown_outcome_is_tried_again_until_it_is_known():
     assert slept[1] > slept[0] > 0
 
 
-def test_what_never_ends_well_ends_with_its_reason():
+def test_F43_what_never_ends_well_ends_with_its_reason():
     server = Server({"a": [cassandra.WriteTimeout("?", write_type=0)] * ATTEMPTS})
     with pytest.raises(RetryableError) as caught:
         Window(server, "t", sleep=lambda _: None).run([Request("a")])

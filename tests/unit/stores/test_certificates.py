@@ -37,7 +37,7 @@ def hidden_behind(error: Exception, cause: Exception) -> Exception:
         ),
     ],
 )
-def test_an_expired_certificate_is_said(translated, error):
+def test_F41_an_expired_certificate_is_said(translated, error):
     found = translated(error, "shop")
     assert found.reason == "CertificateInvalid"
     assert found.message == "shop: the server's certificate is not trusted: certificate has expired"

@@ -52,7 +52,7 @@ def test_a_hundred_thousand_rows_take_about_a_second(store):
     assert time.monotonic() - started < 3.0  # measured 0.4 s; the machine may be busy
 
 
-def test_a_full_disk_keeps_nothing_of_the_write_and_the_store_goes_on(store):
+def test_F48_a_full_disk_keeps_nothing_of_the_write_and_the_store_goes_on(store):
     store.ensure_table("t", numbers(0, 1).schema, ["id"])
     store.write("t", numbers(0, 10), ["id"])
     connection = store._database.connection()
@@ -256,7 +256,7 @@ def test_processes_that_make_a_store_together_lose_nothing(path, store):
 
 
 @pytest.mark.slow
-def test_a_writer_killed_at_any_time_leaves_whole_batches(path, store):
+def test_F24_a_writer_killed_at_any_time_leaves_whole_batches(path, store):
     command = [sys.executable, "-c", WRITER, str(path), "0", "forever"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         process.stdout.readline()

@@ -64,7 +64,7 @@ def test_small_writes_fill_one_part(store, tmp_path):
     assert len(rows(store)) == 20
 
 
-def test_a_full_disk_leaves_the_table_as_it_was(store, tmp_path, monkeypatch):
+def test_F48_a_full_disk_leaves_the_table_as_it_was(store, tmp_path, monkeypatch):
     store.ensure_table("t", numbers(0, 1).schema, ["id"])
     store.write("t", numbers(0, 10), ["id"])
     monkeypatch.setattr(os, "fsync", full_disk)
@@ -76,7 +76,7 @@ def test_a_full_disk_leaves_the_table_as_it_was(store, tmp_path, monkeypatch):
     assert hidden(tmp_path) == []
 
 
-def test_a_full_disk_leaves_the_blob_as_it_was(store, tmp_path, monkeypatch):
+def test_F48_a_full_disk_leaves_the_blob_as_it_was(store, tmp_path, monkeypatch):
     store.put_blob("a/b", io.BytesIO(b"old"))
     monkeypatch.setattr(os, "fsync", full_disk)
     for key in ("a/b", "a/c"):
@@ -91,7 +91,7 @@ def test_a_full_disk_leaves_the_blob_as_it_was(store, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("step", range(6))
-def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_blob(store, monkeypatch, step):
+def test_F24_a_writer_killed_at_any_step_leaves_the_old_or_the_new_blob(store, monkeypatch, step):
     """Every change of the folder is a move or a removal; the n-th one does not happen, nor any after."""
     store.put_blob("a", io.BytesIO(b"old"))
     left = [step]

@@ -122,7 +122,7 @@ def test_a_value_of_another_type_is_named_with_document_and_column():
 
 
 @pytest.mark.parametrize("name", ["$where", "$ne", "", "a\0b"])
-def test_a_column_that_could_be_an_operator_is_refused_at_any_depth(name):
+def test_F59_S17_a_column_that_could_be_an_operator_is_refused_at_any_depth(name):
     inside = pa.list_(pa.struct([("fine", pa.struct([(name, pa.string())]))]))
     for kind, column in ((pa.string(), name), (inside, "outer")):
         with pytest.raises(ConfigError, match="no name for a field"):
@@ -149,7 +149,7 @@ def test_two_columns_never_share_a_field():
 # keys
 
 
-def test_a_key_value_stands_in_a_query_as_a_value():
+def test_F59_S17_a_key_value_stands_in_a_query_as_a_value():
     info = TableInfo("t", pa.schema([("id", pa.string())]), ["id"], own=True)
     keys, _ = key_values(info, [pa.array(['{"$ne": 1}'])])
     assert query_of(info, keys[0]) == {"_id": '{"$ne": 1}'}

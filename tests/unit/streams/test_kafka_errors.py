@@ -42,7 +42,7 @@ def test_each_error_has_its_reason(name, kind, reason):
         assert (told.reason, told.message) == (reason, "here: what it said")
 
 
-def test_a_secret_is_struck_out_before_the_message_is_cut():
+def test_S05_a_secret_is_struck_out_before_the_message_is_cut():
     text = "x" * 250 + "hunter2hunter2"
     told = translated(error("_TRANSPORT", text), "here", ("hunter2hunter2",))
     assert "hunter" not in told.message

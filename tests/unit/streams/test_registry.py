@@ -138,7 +138,7 @@ def test_what_is_no_avro_schema_is_none(registry, number):
         client(registry)(number)
 
 
-def test_faults_are_tried_again_and_skip_no_record(registry):
+def test_F37_faults_are_tried_again_and_skip_no_record(registry):
     clock = Clock()
     registry.faults = [500, 503]
     assert client(registry, clock=clock)(1) == RATING

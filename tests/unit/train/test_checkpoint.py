@@ -81,7 +81,7 @@ class Full(MemoryStore):
 
 
 @pytest.mark.parametrize("left", [0, 1])
-def test_a_kill_while_saving_leaves_the_one_before(workspace, left):
+def test_F24_a_kill_while_saving_leaves_the_one_before(workspace, left):
     first = checkpoints(workspace)
     first.save(arrays(1.0), {"n": 1})
     first.save(arrays(2.0), {"n": 2})
@@ -93,7 +93,7 @@ def test_a_kill_while_saving_leaves_the_one_before(workspace, left):
     assert restored(workspace) == (2.0, {"n": 2})
 
 
-def test_a_damaged_one_is_said_and_not_used(workspace):
+def test_F24_a_damaged_one_is_said_and_not_used(workspace):
     checkpoints(workspace).save(arrays(1.0), {})
     name = json.loads(workspace.get(POINTER))["file"]
     workspace.put(name, b"garbage")
