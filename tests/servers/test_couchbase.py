@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import threading
 import time
@@ -306,28 +305,6 @@ def test_a_table_made_anew_is_not_the_one_of_the_snapshot(store, adapter):  # no
     with pytest.raises(DataError) as caught:
         list(store.scan(part))
     assert caught.value.reason == "SnapshotExpired"
-
-
-def test_rows_end_so_long_after_the_time_in_a_column(store):  # noqa: F811
-    schema = pa.schema([("id", pa.int64()), ("at", pa.timestamp("us", "UTC"))])
-    store.ensure_table("t", schema, ["id"])
-    for seconds in (60, 2, 2):
-        store.expire_after("t", "at", seconds)
-    now = dt.datetime.now(dt.UTC)
-    rows = [
-        {"id": 1, "at": now},
-        {"id": 2, "at": now + dt.timedelta(days=1)},
-        {"id": 3, "at": None},
-    ]
-    store.write("t", pa.RecordBatch.from_pylist(rows, schema), ["id"])
-    end = time.monotonic() + 20
-    while store.get("t", [{"id": 1}], timeout=5) != [None] and time.monotonic() < end:
-        time.sleep(0.2)
-    assert sorted(row["id"] for row in read(store, "t")) == [2, 3]
-    with pytest.raises(DataError, match="has to bring"):
-        store.write("t", pa.record_batch({"id": pa.array([2]), "x": [1]}), ["id"], merge=True)
-    with pytest.raises(ConfigError, match="column of times"):
-        store.expire_after("t", "id", 60)
 
 
 # blobs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import socket
 import threading
@@ -246,20 +245,38 @@ def test_a_column_that_another_writer_added_is_known_at_once(store, adapter):  #
     assert store.write("t", wider, ["id"]).written == 1
 
 
-def test_rows_end_so_long_after_the_time_in_a_column(store, adapter):  # noqa: F811
-    schema = pa.schema([("id", pa.int64()), ("at", pa.timestamp("us", "UTC"))])
-    store.ensure_table("t", schema, ["id"])
-    for seconds in (60, 3600, 3600):
-        store.expire_after("t", "at", seconds)
-    at = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
-    store.write("t", pa.RecordBatch.from_pylist([{"id": 1, "at": at}], schema), ["id"])
-    second = adapter.item("t", id={"N": "1"})["_forebay_expires"]["N"]
-    assert int(second) == at.timestamp() + 3600
+def test_the_service_is_told_when_rows_end_and_until_it_removed_them_they_are_not_read(
+    store,  # noqa: F811
+    adapter,
+):
+    fill(store, "t", numbers(0, 3))
+    store.write("t", numbers(0, 2), ["id"], ttl=3600.0)
+    first = adapter.item("t", id={"N": "0"})["_forebay_expires"]["N"]
+    assert 3500 < int(first) - time.time() <= 3601
     name = f"{adapter.prefix}t"
     found = adapter.client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     assert (found["TimeToLiveStatus"], found["AttributeName"]) == ("ENABLED", "_forebay_expires")
-    with pytest.raises(ConfigError, match="column of times"):
-        store.expire_after("t", "id", 60)
+    # As long ago as the service keeps what it does not remove any more: five years.
+    old = {"id": {"N": "7"}, "text": {"S": "old"}, "_forebay_expires": {"N": "1000000000"}}
+    adapter.put("t", old)
+    assert store.get("t", [{"id": 7}, {"id": 0}], ["text"]) == [None, {"text": "row 0"}]
+    assert sorted(row["id"] for row in read(store, "t", columns=["id"])) == [0, 1, 2]
+    assert adapter.item("t", id={"N": "7"}) == old
+
+
+def test_a_table_whose_rows_cannot_end_by_our_attribute_is_not_changed(store, adapter):  # noqa: F811
+    adapter.make("theirs", id="N")
+    adapter.put("theirs", {"id": {"N": "1"}, "text": {"S": "x"}})
+    with pytest.raises(ConfigError, match="only in tables that Forebay made"):
+        store.write("theirs", numbers(0, 2), ["id"], ttl=60.0)
+    store.ensure_table("ours", numbers(0, 1).schema, ["id"])
+    adapter.client.update_time_to_live(
+        TableName=f"{adapter.prefix}ours",
+        TimeToLiveSpecification={"AttributeName": "gone", "Enabled": True},
+    )
+    with pytest.raises(ConfigError, match="by the attribute 'gone' already"):
+        store.write("ours", numbers(0, 2), ["id"], ttl=60.0)
+    assert [len(read(store, name)) for name in ("theirs", "ours")] == [1, 0]
 
 
 # blobs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import socket
 import threading
@@ -16,7 +17,7 @@ from bson import ObjectId
 from forebay_workloads.errors import ConfigError, DataError, RetryableError
 from forebay_workloads.stores import mongodb_scan, open_store
 from forebay_workloads.stores.base import CHUNK_BYTES
-from tests.contract.rows import fill, numbers, read
+from tests.contract.rows import eventually, fill, numbers, read
 from tests.contract.store_conformance import StoreConformance, store  # noqa: F401 - a fixture
 
 
@@ -185,19 +186,42 @@ def test_F45_writers_that_meet_on_new_keys_leave_one_document_of_each(store, ada
     assert len(read(store, "t")) == 200
 
 
-def test_rows_go_by_the_time_in_a_column(store, adapter):  # noqa: F811
-    schema = pa.schema([("id", pa.int64()), ("at", pa.timestamp("us", "UTC"))])
-    store.ensure_table("t", schema, ["id"])
-    for seconds in (60, 3600, 3600):
-        store.expire_after("t", "at", seconds)
-    found = [
-        one["expireAfterSeconds"]
-        for one in adapter.database["t"].list_indexes()
-        if len(one["key"]) and "expireAfterSeconds" in one
+def test_the_server_is_told_when_rows_end_and_until_it_removed_them_they_are_not_read(
+    store,  # noqa: F811
+    adapter,
+):
+    fill(store, "t", numbers(0, 3))
+    for _ in range(2):
+        store.write("t", numbers(0, 2), ["id"], ttl=3600.0)
+    collection = adapter.database["t"]
+    found = [one for one in collection.list_indexes() if "expireAfterSeconds" in one]
+    assert [(list(one["key"]), one["expireAfterSeconds"]) for one in found] == [
+        (["_forebay_expires"], 0)
     ]
-    assert found == [3600]
-    with pytest.raises(ConfigError, match="column of times"):
-        store.expire_after("t", "id", 60)
+    assert store.schema("t").names == ["id", "text"]
+    collection.drop_index(found[0]["name"])  # so that nobody removes what is past its end
+    long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    collection.insert_one({"_id": 7, "id": 7, "text": "old", "_forebay_expires": long_ago})
+    assert store.snapshot("t").rows == 3
+    for parts in (1, 3):
+        assert sorted(row["id"] for row in read(store, "t", parts)) == [0, 1, 2]
+    assert store.get("t", [{"id": 7}, {"id": 0}], ["text"]) == [None, {"text": "row 0"}]
+    assert collection.count_documents({}) == 4
+
+
+def test_the_server_removes_rows_that_ended(store, adapter):  # noqa: F811
+    store.ensure_table("t", numbers(0, 1).schema, ["id"])
+    store.write("t", numbers(0, 2), ["id"], ttl=1.0)
+    store.write("t", numbers(2, 3), ["id"])
+    eventually(lambda: adapter.database["t"].count_documents({}) == 1)
+
+
+def test_rows_of_somebody_elses_collection_do_not_end(store, adapter):  # noqa: F811
+    adapter.database["theirs"].insert_one({"_id": 1, "text": "x"})
+    batch = pa.record_batch({"_id": pa.array([1], pa.int64()), "text": ["y"]})
+    with pytest.raises(ConfigError, match="only in tables that Forebay made"):
+        store.write("theirs", batch, ["_id"], ttl=60.0)
+    assert list(adapter.database["theirs"].find()) == [{"_id": 1, "text": "x"}]
 
 
 # blobs

@@ -247,9 +247,3 @@ def test_an_update_sets_at_most_so_many_fields_at_a_time():
     sizes = [len(some) for some in couchbase_write.parted(dict.fromkeys(map(str, range(40)), 1))]
     assert sizes == [16, 16, 8]
     assert list(couchbase_write.parted({})) == []
-
-
-def test_what_is_over_for_long_goes_soon_and_not_never():
-    assert couchbase_write.left(-5, 1_000).total_seconds() == 1
-    assert couchbase_write.left(2**40, 1_000).total_seconds() == couchbase_write.LATEST - 1_000
-    assert couchbase_write.left(1_060, 1_000).total_seconds() == 60

@@ -11,7 +11,6 @@ from forebay_workloads.errors import ConfigError
 from forebay_workloads.stores.dynamodb_catalog import TableInfo
 from forebay_workloads.stores.dynamodb_names import RANGE, checked_columns, checked_table
 from forebay_workloads.stores.dynamodb_rows import (
-    ends,
     items_of,
     key_types,
     keys_of,
@@ -109,16 +108,13 @@ def test_a_wide_update_is_parted():
     assert max(len(one["UpdateExpression"]) for one in parts) < 4096
 
 
-@pytest.mark.parametrize(
-    ("column", "second"),
-    [
-        (pa.array([1_500], pa.timestamp("ms")), "62"),
-        (pa.array([1], pa.timestamp("ns", "UTC")), "61"),
-        (pa.array([2], pa.date32()), str(2 * 86_400 + 60)),
-    ],
-)
-def test_rows_end_at_a_whole_second_never_too_early(column, second):
-    assert ends(column, 60) == [{"N": second}]
+def test_an_item_has_its_end_beside_its_fields():
+    rows = pa.record_batch({"k": pa.array(["a", "b"]), "v": pa.array([1, None], pa.int64())})
+    table = info(rows.schema, "k")
+    keys, _ = keys_of(table, [rows.column("k")])
+    found, _ = items_of(table, rows, keys, {"N": "62"})
+    end = {"_forebay_expires": {"N": "62"}}
+    assert found == [{"v": {"N": "1"}, **end}, {"v": None, **end}]
 
 
 @pytest.mark.parametrize("name", ["ab", "", "a b", "ключ", "x" * 256])

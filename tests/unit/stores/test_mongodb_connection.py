@@ -207,7 +207,7 @@ class Database:
 )
 def test_a_pin_is_promised_only_by_a_server_that_keeps_to_the_time_it_is_told(kind, at):
     scans = Scans(SimpleNamespace(database=Database(kind)), None)
-    assert [scans._pinned("t")[1] for _ in range(2)] == [at, at]
+    assert [scans._pinned("t", {})[1] for _ in range(2)] == [at, at]
 
 
 def test_a_pinned_read_names_its_cluster_time():

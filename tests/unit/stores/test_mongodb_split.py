@@ -77,6 +77,14 @@ def test_a_lost_cursor_goes_on_behind_the_last_id_it_gave():
     assert filter_of({}, after=15) == {"_id": {"$gt": 15}}
 
 
+def test_rows_that_ended_before_the_snapshot_are_in_no_range():
+    left = {"_forebay_expires": {"$not": {"$lte": DatetimeMS(5)}}}
+    assert filter_of({"now": 5}) == left
+    for mixed in (False, True):
+        for at in ranges([10], mixed=mixed):
+            assert filter_of({**at, "now": 5}) == {**filter_of(at), **left}
+
+
 def test_kinds_that_a_plain_comparison_does_not_see_together():
     assert bracket(1) == bracket(2.5) == bracket(Int64(3)) == bracket(Decimal128("1"))
     kinds = [1, math.nan, "a", b"a", {"a": 1}, DatetimeMS(1), ObjectId(), True, None]

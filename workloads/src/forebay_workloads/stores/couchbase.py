@@ -12,7 +12,6 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 
 from forebay_workloads.contract import StoreRef
-from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import (
     BATCH_ROWS,
     BlobInfo,
@@ -32,18 +31,16 @@ from forebay_workloads.stores.couchbase_index import Index
 from forebay_workloads.stores.couchbase_own import Own
 from forebay_workloads.stores.couchbase_query import Names
 from forebay_workloads.stores.couchbase_scan import Scans
-from forebay_workloads.stores.couchbase_ttl import expire_after
 from forebay_workloads.stores.couchbase_write import Writes
 
 
 class CouchbaseStore:
     """Collections of one bucket.
 
-    Couchbase cannot pin what a scan reads, so a snapshot's strength is None. `ttl` stays False until a stage can ask
-    for it by the contract: then `expire_after` does it.
+    Couchbase cannot pin what a scan reads, so a snapshot's strength is None.
     """
 
-    capabilities = Capabilities(documents=True, snapshot="None")
+    capabilities = Capabilities(documents=True, ttl=True, snapshot="None")
 
     def __init__(self, ref: StoreRef) -> None:
         self.name = ref.name
@@ -93,8 +90,7 @@ class CouchbaseStore:
         ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; with `merge`, sets these fields inside the documents and keeps the others."""
-        checks.no_ttl(self.name, ttl)
-        return self._writes.write(table, batch, key, merge=merge)
+        return self._writes.write(table, batch, key, merge=merge, ttl=ttl)
 
     def get(
         self,
@@ -105,10 +101,6 @@ class CouchbaseStore:
     ) -> list[dict[str, Any] | None]:
         """Online read by key; RetryableError DeadlineExceeded past `timeout` seconds."""
         return self._gets.get(table, keys, columns, timeout)
-
-    def expire_after(self, table: str, column: str, seconds: int) -> None:
-        """Lets the server remove rows so long after the time in `column`; of those that are written from now on."""
-        expire_after(self._catalog, table, column, seconds)
 
     def put_blob(self, key: str, source: BinaryIO) -> BlobInfo:
         """Stores all of `source` in chunks of 1 MiB; visible only when complete."""

@@ -11,7 +11,7 @@ import threading
 import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -52,7 +52,6 @@ class TableInfo:
     home: Place  # of the adapter's own documents of its scope
     own: bool  # made by `ensure`: its types stand in a note
     id: str = ""  # a new one each time that `ensure` makes the table
-    expiry: Mapping[str, int] = field(default_factory=dict)  # column of times → seconds after it
     empty: bool = False  # of somebody else's: the query service says so
     unlisted: str = ""  # why nobody can tell which documents there are
 
@@ -147,7 +146,7 @@ class Catalog:
     def _note(self, scope: str, collection: str, schema: pa.Schema, key: Sequence[str]) -> None:
         """Before the collection: documents without a note would be taken for somebody else's."""
         self._own(scope).ready()
-        note = _note_of(schema, key, uuid.uuid4().hex, {})
+        note = _note_of(schema, key, uuid.uuid4().hex)
         gone = self._connection.has_collections and collection not in self._connection.scopes().get(
             scope, ()
         )
@@ -170,15 +169,13 @@ class Catalog:
             wider = pa.schema([*info.schema, *added])
             if not info.own:
                 return replace(info, schema=wider)
-            info = self.change(info, replace(info, schema=wider))
+            info = self._change(info, replace(info, schema=wider))
         message = f"table {info.name!r}: other writers keep changing its columns"
         raise RetryableError("StoreThrottled", message)
 
-    def change(self, info: TableInfo, wished: TableInfo) -> TableInfo:
+    def _change(self, info: TableInfo, wished: TableInfo) -> TableInfo:
         """Notes it unless another was first; the table as it is then."""
-        before, after = (
-            _note_of(one.schema, one.key, one.id, one.expiry) for one in (info, wished)
-        )
+        before, after = (_note_of(one.schema, one.key, one.id) for one in (info, wished))
         scope, name = split(info.name, self._connection.scope)
 
         def edit(entries: Entries) -> bool:
@@ -191,12 +188,9 @@ class Catalog:
         return self.info(info.name)
 
 
-def _note_of(
-    schema: pa.Schema, key: Sequence[str], number: str, expiry: Mapping[str, int]
-) -> dict[str, Any]:
+def _note_of(schema: pa.Schema, key: Sequence[str], number: str) -> dict[str, Any]:
     return {
         "columns": [f"{one.name} {one.type}" for one in schema],  # for people who look into it
-        "expiry": dict(expiry),
         "id": number,
         "key": list(key),
         "schema": b64encode(schema.serialize().to_pybytes()).decode(),
@@ -206,8 +200,8 @@ def _note_of(
 def _noted(note: Mapping[str, Any], table: str, place: Place, home: Place) -> TableInfo:
     try:
         schema = ipc.read_schema(pa.py_buffer(b64decode(note["schema"])))
-        key, number, expiry = list(note["key"]), str(note["id"]), dict(note["expiry"])
-        return TableInfo(table, place, schema, key, home, own=True, id=number, expiry=expiry)
+        key, number = list(note["key"]), str(note["id"])
+        return TableInfo(table, place, schema, key, home, own=True, id=number)
     except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
         message = f"table {table!r}: the note of its columns in {OWN!r} cannot be read"
         raise DataError("SchemaMismatch", message) from error

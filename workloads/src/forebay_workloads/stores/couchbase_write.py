@@ -7,7 +7,7 @@ noted before its document is written: documents that are there already have thei
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from datetime import timedelta
@@ -27,12 +27,11 @@ from forebay_workloads.stores.couchbase_errors import MISSING
 from forebay_workloads.stores.couchbase_index import Index
 from forebay_workloads.stores.couchbase_names import Bad, names_of, path
 from forebay_workloads.stores.couchbase_values import body, columns_of
-from forebay_workloads.stores.rows import accepted, seconds_of
+from forebay_workloads.stores.rows import accepted
 
 SLICE = 2_000  # documents of which the next ones are taken to be new or not
 FIELDS = 16  # that one request sets: the server takes no more
 MOSTLY_NEW = 0.99  # of a batch that begins with an insert
-LATEST = 2**32 - 1  # the server's last second
 
 Refused = dict[str, str]  # name of a document → why it is not in
 Send = Callable[[str, Mapping[str, bytes]], tuple[list[str], Refused]]
@@ -48,7 +47,13 @@ class Writes:
         self._new: dict[str, bool] = {}  # whether most rows of a table were new
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        key: Sequence[str],
+        *,
+        merge: bool,
+        ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; rows without a whole key, or that do not fit, are named."""
         info = self._catalog.remembered(table)
@@ -63,7 +68,7 @@ class Writes:
         refused = {error.index for error in errors}
         places = [index for index in range(batch.num_rows) if index not in refused]
         try:
-            bad = self._put(info, rows, merge=merge)
+            bad = self._put(info, rows, merge=merge, ttl=ttl)
         except ConfigError:
             self._catalog.forget(table)
             raise
@@ -73,17 +78,17 @@ class Writes:
         ]
         return WriteReport(rows.num_rows - len(bad), sorted(errors, key=lambda one: one.index))
 
-    def _put(self, info: TableInfo, rows: pa.RecordBatch, *, merge: bool) -> Bad:
+    def _put(self, info: TableInfo, rows: pa.RecordBatch, *, merge: bool, ttl: float | None) -> Bad:
         """Row → why it is not in, for each that is not."""
         names, bad = names_of(info.place, [rows.column(name) for name in info.key], own=info.own)
         last = {name: row for row, name in enumerate(names) if row not in bad}
-        expiry = ends(info, rows, merge=merge)
+        expiry = None if ttl is None else timedelta(seconds=math.ceil(ttl))
         if merge:
             failed = self._merge(info, last, rows, expiry)
         else:
             columns = columns_of(rows, own=info.own)
             whole = {name: body(columns, row) for name, row in last.items()}
-            failed = self._whole(info, whole, {name: expiry[row] for name, row in last.items()})
+            failed = self._whole(info, whole, expiry)
         for row, name in enumerate(names):
             if row not in bad and name in failed:
                 bad[row] = failed[name]
@@ -92,7 +97,7 @@ class Writes:
     # Whole documents.
 
     def _whole(
-        self, info: TableInfo, whole: Mapping[str, bytes], expiry: Mapping[str, timedelta | None]
+        self, info: TableInfo, whole: Mapping[str, bytes], expiry: timedelta | None
     ) -> Refused:
         send = self._sender(info, expiry)
         if not info.own:
@@ -119,12 +124,9 @@ class Writes:
             self._new[info.id] = len(rest) > len(some) * MOSTLY_NEW
         return refused | send("upsert", {name: some[name] for name in rest})[1]
 
-    def _sender(self, info: TableInfo, expiry: Mapping[str, timedelta | None]) -> Send:
+    def _sender(self, info: TableInfo, expiry: timedelta | None) -> Send:
         """Sends documents; which of them were there or missing against the wish, and those refused."""
-        full = {
-            f"{info.place.prefix}{n}": {"expiry": e} for n, e in expiry.items() if e is not None
-        }
-        options: dict[str, Any] = {"per_key_options": full} if full else {}
+        options = {} if expiry is None else {"expiry": expiry}
 
         def send(operation: str, some: Mapping[str, bytes]) -> tuple[list[str], Refused]:
             what = f"table {info.name!r}"
@@ -143,32 +145,31 @@ class Writes:
         info: TableInfo,
         last: Mapping[str, int],
         rows: pa.RecordBatch,
-        expiry: Sequence[timedelta | None],
+        expiry: timedelta | None,
     ) -> Refused:
         columns = columns_of(rows, own=info.own)
         fields = {
             name: {column: values[row] for column, values in columns.items()}
             for name, row in last.items()
         }
-        until = {name: expiry[row] for name, row in last.items()}
-        missing, refused = self._update(info, fields, until, create=not info.own)
+        missing, refused = self._update(info, fields, expiry, create=not info.own)
         if missing:
             self._index.add(info.home, info.id, missing)
             again = {name: fields[name] for name in missing}
-            refused |= self._update(info, again, until, create=True)[1]
+            refused |= self._update(info, again, expiry, create=True)[1]
         return refused
 
     def _update(
         self,
         info: TableInfo,
         fields: Mapping[str, Mapping[str, Any]],
-        expiry: Mapping[str, timedelta | None],
+        expiry: timedelta | None,
         *,
         create: bool,
     ) -> tuple[list[str], Refused]:
         """Some at once. None is in flight when the call is over: it would overtake a newer write."""
         asked: dict[str, Future[bool]] = {
-            name: self._connection.pool.submit(self._set, info, name, some, expiry[name], create)
+            name: self._connection.pool.submit(self._set, info, name, some, expiry, create)
             for name, some in fields.items()
         }
         missing: list[str] = []
@@ -225,23 +226,3 @@ def parted(fields: Mapping[str, Any]) -> Iterable[list[tuple[str, Any]]]:
     """Of one request each; one that sets nothing is none. Pure."""
     items = list(fields.items())
     return [items[first : first + FIELDS] for first in range(0, len(items), FIELDS)]
-
-
-def ends(info: TableInfo, rows: pa.RecordBatch, *, merge: bool) -> list[timedelta | None]:
-    """How long each row has to go, which ends so long after the time in its column."""
-    for name, seconds in info.expiry.items():
-        if name in rows.schema.names:
-            now = int(time.time())
-            times = seconds_of(rows.column(name))
-            return [None if one is None else left(one + seconds, now) for one in times]
-        if merge:
-            message = (
-                f"table {info.name!r}: its rows go by {name!r}, so a merge has to bring that column"
-            )
-            raise DataError("SchemaMismatch", message)
-    return [None] * rows.num_rows
-
-
-def left(second: int, now: int) -> timedelta:
-    """From now to a second after 1970; what is over for long is over soon, as nothing would mean for ever. Pure."""
-    return timedelta(seconds=max(1, min(second, LATEST) - now))

@@ -12,7 +12,6 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 
 from forebay_workloads.contract import StoreRef
-from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import (
     BATCH_ROWS,
     BlobInfo,
@@ -30,7 +29,6 @@ from forebay_workloads.stores.dynamodb_connection import Connection
 from forebay_workloads.stores.dynamodb_get import Gets
 from forebay_workloads.stores.dynamodb_own import Own, describe
 from forebay_workloads.stores.dynamodb_scan import Scans
-from forebay_workloads.stores.dynamodb_ttl import expire_after
 from forebay_workloads.stores.dynamodb_write import Writes
 
 API = "2012-08-10"  # the only version that the service has had; it tells none
@@ -39,11 +37,10 @@ API = "2012-08-10"  # the only version that the service has had; it tells none
 class DynamoStore:
     """Tables of one region, behind one prefix.
 
-    DynamoDB cannot pin what a scan reads, so a snapshot's strength is None. `ttl` stays False until a stage can ask
-    for it by the contract: then `expire_after` does it.
+    DynamoDB cannot pin what a scan reads, so a snapshot's strength is None.
     """
 
-    capabilities = Capabilities(documents=True, snapshot="None")
+    capabilities = Capabilities(documents=True, ttl=True, snapshot="None")
 
     def __init__(self, ref: StoreRef) -> None:
         self.name = ref.name
@@ -96,8 +93,7 @@ class DynamoStore:
         ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; with `merge`, sets these fields and keeps the others."""
-        checks.no_ttl(self.name, ttl)
-        return self._writes.write(table, batch, key, merge=merge)
+        return self._writes.write(table, batch, key, merge=merge, ttl=ttl)
 
     def get(
         self,
@@ -108,10 +104,6 @@ class DynamoStore:
     ) -> list[dict[str, Any] | None]:
         """Online read by key; RetryableError DeadlineExceeded past `timeout` seconds."""
         return self._gets.get(table, keys, columns, timeout)
-
-    def expire_after(self, table: str, column: str, seconds: int) -> None:
-        """Lets the service remove rows so long after the time in `column`; of those that are written from now on."""
-        expire_after(self._connection, self._catalog, table, column, seconds)
 
     def put_blob(self, key: str, source: BinaryIO) -> BlobInfo:
         """Stores all of `source` in chunks of 350 KiB; visible only when complete."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -45,7 +45,7 @@ class TableInfo:
     id: str = ""
     sets: frozenset[str] = frozenset()  # columns of somebody else's table that are sets
     version: int = 0  # of the columns of our own
-    expiry: Mapping[str, int] = field(default_factory=dict)  # column of times → seconds after it
+    expires: bool = False  # some of its rows end
 
     def checked_key(self, key: Sequence[str]) -> None:
         """DataError SchemaMismatch unless it is the table's."""
@@ -149,27 +149,29 @@ class Catalog:
 
     def _note(self, table: str, schema: pa.Schema, key: Sequence[str]) -> None:
         self._own.ready()
-        self._own.put(NOTE, table, _note_of(schema, key, 1, {}))
+        self._own.put(NOTE, table, _note_of(schema, key, 1, expires=False))
 
     def widen(self, info: TableInfo, schema: pa.Schema) -> TableInfo:
         """Adds the columns that a merge brings and the table lacks; items of others need no word of it."""
-        for _ in range(ATTEMPTS):
-            added = [one for one in plain_schema(schema) if one.name not in info.schema.names]
-            if not added:
-                return info
-            checked_columns(info.name, pa.schema(added), info.key)
-            wider = pa.schema([*info.schema, *added])
-            if not info.own:
-                return replace(info, schema=wider)
-            info = self.change(info, replace(info, schema=wider))
-        message = f"table {info.name!r}: other writers keep changing its columns"
-        raise RetryableError("StoreThrottled", message)
 
-    def change(self, info: TableInfo, wished: TableInfo) -> TableInfo:
-        """Notes it unless another was first; the table as it is then."""
-        note = _note_of(wished.schema, wished.key, info.version + 1, wished.expiry)
-        self._own.put_if(NOTE, info.name, note, "version")
-        return self.info(info.name)
+        def wider(one: TableInfo) -> TableInfo:
+            added = [field for field in plain_schema(schema) if field.name not in one.schema.names]
+            checked_columns(one.name, pa.schema(added), one.key)
+            return replace(one, schema=pa.schema([*one.schema, *added])) if added else one
+
+        return self.change(info, wider) if info.own else wider(info)
+
+    def change(self, info: TableInfo, edit: Callable[[TableInfo], TableInfo]) -> TableInfo:
+        """Notes the edited table, and edits it anew where another was first; the table as it is then."""
+        for _ in range(ATTEMPTS):
+            wished = edit(info)
+            if wished is info:
+                return info
+            note = _note_of(wished.schema, wished.key, info.version + 1, expires=wished.expires)
+            self._own.put_if(NOTE, info.name, note, "version")
+            info = self.info(info.name)
+        message = f"table {info.name!r}: other writers keep changing it"
+        raise RetryableError("StoreThrottled", message)
 
 
 def is_empty(connection: Connection, target: str) -> bool:
@@ -189,16 +191,14 @@ def _types(found: Mapping[str, Any]) -> dict[str, str]:
     return {one["AttributeName"]: of[one["AttributeName"]] for one in parts}
 
 
-def _note_of(
-    schema: pa.Schema, key: Sequence[str], version: int, expiry: Mapping[str, int]
-) -> Item:
+def _note_of(schema: pa.Schema, key: Sequence[str], version: int, *, expires: bool) -> Item:
     text = ", ".join(f"{one.name} {one.type}" for one in schema)  # for people who look into it
     return {
         "schema": {"B": b64encode(schema.serialize().to_pybytes()).decode()},
         "columns": {"S": text},
         "key": {"L": [{"S": name} for name in key]},
         "version": {"N": str(version)},
-        "expiry": {"M": {name: {"N": str(seconds)} for name, seconds in expiry.items()}},
+        "expires": {"BOOL": expires},
     }
 
 
@@ -213,7 +213,7 @@ def _noted(note: Item, table: str, target: str, number: str, types: Mapping[str,
             own=True,
             id=number,
             version=int(note["version"]["N"]),
-            expiry={name: int(one["N"]) for name, one in note["expiry"]["M"].items()},
+            expires=note["expires"]["BOOL"],
         )
     except (KeyError, ValueError, pa.ArrowException) as error:
         message = f"table {table!r}: the note of its columns in {NAME!r} cannot be read"

@@ -19,8 +19,10 @@ from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import Row
 from forebay_workloads.stores.dynamodb_catalog import Catalog, TableInfo
 from forebay_workloads.stores.dynamodb_connection import Connection
+from forebay_workloads.stores.dynamodb_names import EXPIRES
 from forebay_workloads.stores.dynamodb_rows import keys_of, name_of
 from forebay_workloads.stores.dynamodb_scan import projection
+from forebay_workloads.stores.dynamodb_ttl import ended
 from forebay_workloads.stores.dynamodb_values import Item, batch_of
 from forebay_workloads.stores.pauses import pauses
 
@@ -60,13 +62,15 @@ class Gets:
     def _ask(
         self, info: TableInfo, schema: pa.Schema, keys: Sequence[Item], end: float, what: str
     ) -> dict[bytes, dict[str, Any]]:
-        fields = projection([*info.types, *schema.names])
+        fields = projection([*info.types, *schema.names, *([EXPIRES] if info.expires else [])])
         asked = [
             self._connection.pool.submit(self._some, info, fields, keys[first : first + KEYS], end)
             for first in range(0, len(keys), KEYS)
         ]
         try:
-            items = [item for some in _in_time(asked, end, what) for item in some]
+            items = [
+                item for some in _in_time(asked, end, what) for item in some if not ended(item)
+            ]
         except ConfigError:
             self._catalog.forget(info.name)
             raise

@@ -17,7 +17,6 @@ import pyarrow as pa
 from forebay_workloads.codecs.nested import is_bytes, is_text, raw_type
 from forebay_workloads.stores.dynamodb_names import EXPIRES, RANGE
 from forebay_workloads.stores.dynamodb_values import DIGITS, Item, Value, as_set, encoded, is_plain
-from forebay_workloads.stores.rows import seconds_of
 
 Bad = dict[int, str]  # row → why it cannot be kept
 
@@ -44,10 +43,6 @@ class Table(Protocol):
     @property
     def sets(self) -> Collection[str]:
         """Columns that are sets."""
-
-    @property
-    def expiry(self) -> Mapping[str, int]:
-        """When rows end."""
 
 
 def key_types(schema: pa.Schema, key: Sequence[str]) -> dict[str, str]:
@@ -137,9 +132,9 @@ def refusal(value: Value | None, of: str, limit: int) -> str:
 
 
 def items_of(
-    table: Table, rows: pa.RecordBatch, keys: Sequence[Item]
+    table: Table, rows: pa.RecordBatch, keys: Sequence[Item], end: Value | None = None
 ) -> tuple[list[dict[str, Value | None]], Bad]:
-    """The attributes of each row beside its key; None where the row has a null."""
+    """The attributes of each row beside its key; None where the row has a null. `end`: when the rows end."""
     bad: Bad = {}
     names, columns = [], []
     for name, column in zip(rows.schema.names, rows.columns, strict=True):
@@ -150,10 +145,9 @@ def items_of(
             values = [_set(value, name, index, bad) for index, value in enumerate(values)]
         names.append(name)
         columns.append(values)
-    for name, seconds in table.expiry.items():
-        if name in rows.schema.names:
-            names.append(EXPIRES)
-            columns.append(ends(rows.column(name), seconds))
+    if end is not None:
+        names.append(EXPIRES)
+        columns.append([end] * len(keys))
     if not names:
         return [{} for _ in keys], bad
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)], bad
@@ -165,12 +159,6 @@ def _set(value: Value | None, name: str, index: int, bad: Bad) -> Value | None:
     except ValueError as error:
         bad.setdefault(index, f"column {name!r}: {error}")
         return None
-
-
-def ends(column: pa.Array, seconds: int) -> list[Value | None]:
-    """The second after 1970 in which the rows may go, so long after the time in the column."""
-    times = seconds_of(column)
-    return [None if one is None else {"N": str(one + seconds)} for one in times]
 
 
 def updates(fields: Mapping[str, Value | None]) -> Iterator[dict[str, Any]]:

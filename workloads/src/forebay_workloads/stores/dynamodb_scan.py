@@ -17,6 +17,7 @@ from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import Snapshot, Split
 from forebay_workloads.stores.dynamodb_catalog import Catalog, TableInfo, is_empty
 from forebay_workloads.stores.dynamodb_connection import Connection
+from forebay_workloads.stores.dynamodb_ttl import without_ended
 from forebay_workloads.stores.dynamodb_values import batch_of
 
 SEGMENTS = 1_000_000  # at most
@@ -60,6 +61,8 @@ class Scans:
             request |= projection(schema.names)
         if batch_rows < PAGE_ROWS:
             request["Limit"] = batch_rows
+        if info.expires:
+            request = without_ended(request)
         for items in self._pages(info, request):
             for first in range(0, len(items), batch_rows):
                 some = items[first : first + batch_rows]

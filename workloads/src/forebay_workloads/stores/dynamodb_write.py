@@ -20,6 +20,7 @@ from forebay_workloads.stores.base import RowError, WriteReport
 from forebay_workloads.stores.dynamodb_catalog import Catalog, TableInfo
 from forebay_workloads.stores.dynamodb_connection import Connection
 from forebay_workloads.stores.dynamodb_rows import Bad, items_of, keys_of, name_of, updates
+from forebay_workloads.stores.dynamodb_ttl import end_of, ready
 from forebay_workloads.stores.dynamodb_values import Item, Value
 from forebay_workloads.stores.pauses import pauses
 from forebay_workloads.stores.rows import accepted
@@ -45,7 +46,13 @@ class Writes:
         self._sleep = sleep
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        key: Sequence[str],
+        *,
+        merge: bool,
+        ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; rows without a whole key, or that do not fit, are named."""
         info = self._known(table, batch)
@@ -53,11 +60,13 @@ class Writes:
         if merge:
             info = self._catalog.widen(info, batch.schema)
         checks.known_columns(table, batch.schema, info.schema)
+        if ttl is not None:
+            info = ready(self._connection, self._catalog, info)
         wished = [f for f in info.schema if not merge or f.name in batch.schema.names]
         rows, errors = accepted(batch, wished, info.key)
         refused = {error.index for error in errors}
         places = [index for index in range(batch.num_rows) if index not in refused]
-        bad = self._put(info, rows, merge=merge)
+        bad = self._put(info, rows, merge=merge, ttl=ttl)
         errors += [
             RowError(places[i], row_key(rows, info.key, i), "SchemaMismatch", message)
             for i, message in bad.items()
@@ -71,10 +80,10 @@ class Writes:
             return info
         return self._catalog.info(table)
 
-    def _put(self, info: TableInfo, rows: pa.RecordBatch, *, merge: bool) -> Bad:
+    def _put(self, info: TableInfo, rows: pa.RecordBatch, *, merge: bool, ttl: float | None) -> Bad:
         """Row → why it is not in, for each that is not."""
         keys, bad = keys_of(info, [rows.column(name) for name in info.key])
-        fields, unfit = items_of(info, rows, keys)
+        fields, unfit = items_of(info, rows, keys, end_of(ttl))
         bad |= unfit
         same = by_key(keys, bad)
         last = [rows_of_key[-1] for rows_of_key in same]

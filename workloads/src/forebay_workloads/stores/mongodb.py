@@ -12,7 +12,6 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 
 from forebay_workloads.contract import StoreRef
-from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import (
     BATCH_ROWS,
     BlobInfo,
@@ -29,18 +28,16 @@ from forebay_workloads.stores.mongodb_catalog import Catalog
 from forebay_workloads.stores.mongodb_connection import Connection
 from forebay_workloads.stores.mongodb_get import Gets
 from forebay_workloads.stores.mongodb_scan import Scans
-from forebay_workloads.stores.mongodb_ttl import expire_after
 from forebay_workloads.stores.mongodb_write import Writes
 
 
 class MongoStore:
     """Tables, documents (merge) and blobs in one database.
 
-    The strongest pin is that of a replica set or a sharded cluster; each snapshot says what it has. `ttl` stays
-    False until a stage can ask for it by the contract: then `expire_after` does it.
+    The strongest pin is that of a replica set or a sharded cluster; each snapshot says what it has.
     """
 
-    capabilities = Capabilities(documents=True, snapshot="Pinned")
+    capabilities = Capabilities(documents=True, ttl=True, snapshot="Pinned")
 
     def __init__(self, ref: StoreRef) -> None:
         self.name = ref.name
@@ -94,9 +91,8 @@ class MongoStore:
         ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key in one unordered bulk; with `merge`, sets these fields and keeps the others."""
-        checks.no_ttl(self.name, ttl)
         self._gets.forget(table)
-        return self._writes.write(table, batch, key, merge=merge)
+        return self._writes.write(table, batch, key, merge=merge, ttl=ttl)
 
     def get(
         self,
@@ -107,10 +103,6 @@ class MongoStore:
     ) -> list[dict[str, Any] | None]:
         """Online read by key in one round trip; RetryableError DeadlineExceeded past `timeout` seconds."""
         return self._gets.get(table, keys, columns, timeout)
-
-    def expire_after(self, table: str, column: str, seconds: int) -> None:
-        """Lets the server remove rows so long after the time in `column`."""
-        expire_after(self._connection, self._catalog, table, column, seconds)
 
     def put_blob(self, key: str, source: BinaryIO) -> BlobInfo:
         """Stores all of `source` in chunks of 1 MiB; visible only when complete."""

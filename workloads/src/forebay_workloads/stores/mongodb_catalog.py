@@ -43,6 +43,7 @@ class TableInfo:
     keys: Sequence[Sequence[str]] = ()  # others that would do: of a collection that is not ours
     ids: Mapping[str, str] = field(default_factory=dict)  # text columns that are ids in documents
     version: int = 0  # of the columns of our own
+    expires: bool = False  # some of its rows end
 
     def stored(self, column: str) -> str:
         """The field that holds a column."""
@@ -159,6 +160,10 @@ class Catalog:
         message = f"table {info.name!r}: other writers keep changing its columns"
         raise RetryableError("StoreThrottled", message)
 
+    def note_expires(self, info: TableInfo) -> None:
+        """Readers leave out rows of the table that are past their end from now on."""
+        self._database[TABLES].update_one({ID: info.name}, {"$set": {"expires": True}})
+
 
 def _columns(schema: pa.Schema) -> Document:
     text = [f"{one.name}: {one.type}" for one in schema]  # for people who look into the collection
@@ -167,4 +172,11 @@ def _columns(schema: pa.Schema) -> Document:
 
 def _noted(note: Mapping[str, Any]) -> TableInfo:
     schema = ipc.read_schema(pa.py_buffer(note["schema"]))
-    return TableInfo(note[ID], schema, list(note["key"]), own=True, version=note["version"])
+    return TableInfo(
+        note[ID],
+        schema,
+        list(note["key"]),
+        own=True,
+        version=note["version"],
+        expires=note.get("expires", False),
+    )

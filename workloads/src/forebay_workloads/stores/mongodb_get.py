@@ -5,6 +5,7 @@ Used by `mongodb.py`. What is known of a table is kept for some seconds, as a lo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from forebay_workloads.stores.mongodb_connection import Connection, Document
 from forebay_workloads.stores.mongodb_errors import late
 from forebay_workloads.stores.mongodb_rows import key_values, query_of_all
 from forebay_workloads.stores.mongodb_scan import projection
+from forebay_workloads.stores.mongodb_split import filter_of
 from forebay_workloads.stores.mongodb_types import batch_of
 
 
@@ -80,7 +82,10 @@ class Gets:
         if not sought:
             return []
         collection = self._catalog.collection(info.name)
-        return list(collection.find(query_of_all(info, sought), projection(info, schema)))
+        query = query_of_all(info, sought)
+        if info.expires:
+            query |= filter_of({"now": int(time.time() * 1000)})
+        return list(collection.find(query, projection(info, schema)))
 
 
 def _by_key(batch: pa.RecordBatch, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Any]]:

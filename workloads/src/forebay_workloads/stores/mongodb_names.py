@@ -20,6 +20,7 @@ REST = (
 )
 ID = "_id"
 OWN = "_forebay"  # begins the names of the adapter's own collections
+EXPIRES = f"{OWN}_expires"  # the field that says when a row ends
 NAME_BYTES = 200  # of a collection; the server allows 255 with the database's name
 
 _ENCODED = re.compile(r"\.|%2E|%25|%ns")
@@ -56,6 +57,8 @@ def checked_columns(table: str, schema: pa.Schema, key: Sequence[str]) -> None:
     """ConfigError SchemaMismatch for a column, or a field inside one, that a document cannot have."""
     for field in schema:
         _check_field(table, field.name, field.type)
+        if field.name == EXPIRES:
+            raise ConfigError("SchemaMismatch", f"table {table!r}: {EXPIRES!r} is the store's own")
         if field.name == ID and list(key) != [ID]:
             message = (
                 f"table {table!r}: a column {ID!r} has to be the whole key, which is {list(key)}"

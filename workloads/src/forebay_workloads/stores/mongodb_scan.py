@@ -66,17 +66,20 @@ class Scans:
 
     def snapshot(self, table: str) -> Snapshot:
         """Counts the documents, at a cluster time where the server has one."""
-        self._catalog.info(table)
+        info = self._catalog.info(table)
+        left = {"now": int(time.time() * 1000)} if info.expires else {}
         with self._connection.speak(f"table {table!r}"):
-            rows, at = self._pinned(table)
+            rows, at = self._pinned(table, filter_of(left))
             if at is None:
-                return Snapshot(table, "None", rows=_count(self._catalog.collection(table), {}))
-        return Snapshot(table, "Pinned", rows=rows, at={"clusterTime": [at.time, at.inc]})
+                rows = _count(self._catalog.collection(table), filter_of(left))
+                return Snapshot(table, "None", rows=rows, at=left)
+        pin = {"clusterTime": [at.time, at.inc], **left}
+        return Snapshot(table, "Pinned", rows=rows, at=pin)
 
-    def _pinned(self, table: str) -> tuple[int, Timestamp | None]:
+    def _pinned(self, table: str, query: Document) -> tuple[int, Timestamp | None]:
         """Rows and cluster time; no time where the server names none, or does not keep to the one it names."""
         try:
-            reply = self._count_at(table, {"level": "snapshot"})
+            reply = self._count_at(table, query, {"level": "snapshot"})
         except OperationFailure as error:
             if error.code not in NO_SNAPSHOTS:
                 raise
@@ -90,15 +93,16 @@ class Scans:
         """Whether the server minds the time asked for: of long ago it has no content, and must say so."""
         if self._honest is None:
             try:
-                self._count_at(table, {"level": "snapshot", "atClusterTime": LONG_AGO})
+                self._count_at(table, {}, {"level": "snapshot", "atClusterTime": LONG_AGO})
                 self._honest = False
             except OperationFailure as error:
                 self._honest = error.code in EXPIRED
         return self._honest
 
-    def _count_at(self, table: str, concern: Mapping[str, Any]) -> Document:
+    def _count_at(self, table: str, query: Document, concern: Mapping[str, Any]) -> Document:
+        pipeline = [{"$match": query}, *COUNT]
         return self._connection.database.command(
-            "aggregate", table, pipeline=COUNT, cursor={}, readConcern=concern
+            "aggregate", table, pipeline=pipeline, cursor={}, readConcern=concern
         )
 
     def _collection(self, snapshot: Snapshot) -> Collection[Document]:
@@ -110,7 +114,8 @@ class Scans:
         """Ranges of about equally many documents, each with their number."""
         with self._connection.speak(f"table {snapshot.table!r}"):
             collection = self._collection(snapshot)
-            parts = self._ranges(collection, count)
+            left = {name: value for name, value in snapshot.at.items() if name == "now"}
+            parts = [{**part, **left} for part in self._ranges(collection, count)]
             if len(parts) == 1 and snapshot.strength == "Pinned":
                 counts = [snapshot.rows or 0]
             else:

@@ -17,7 +17,7 @@ from bson.codec_options import DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from bson.decimal128 import Decimal128
 
-from forebay_workloads.stores.mongodb_names import ID
+from forebay_workloads.stores.mongodb_names import EXPIRES, ID
 
 _JSON = json_util.JSONOptions(
     json_mode=json_util.JSONMode.CANONICAL, datetime_conversion=DatetimeConversion.DATETIME_MS
@@ -69,7 +69,11 @@ def ranges(parting: Sequence[Any], *, mixed: bool) -> list[dict[str, Any]]:
 
 
 def filter_of(at: Mapping[str, Any], after: Any = None) -> dict[str, Any]:
-    """The query for a range; only documents behind the id `after`, where a cursor was lost."""
+    """The query for a range; only documents behind the id `after`, where a cursor was lost.
+
+    Where `at` tells a time (`now`), without those that ended before it.
+    """
+    left = {EXPIRES: {"$not": {"$lte": DatetimeMS(at["now"])}}} if "now" in at else {}
     bounds: list[tuple[str, Any]] = []
     if after is not None:
         bounds.append(("$gt", after))
@@ -78,7 +82,10 @@ def filter_of(at: Mapping[str, Any], after: Any = None) -> dict[str, Any]:
     if "below" in at:
         bounds.append(("$lt", value_of(at["below"])))
     if not bounds:
-        return {}
+        return left
     if not at.get("mixed"):
-        return {ID: dict(bounds)}
-    return {"$expr": {"$and": [{op: [f"${ID}", {"$literal": value}]} for op, value in bounds]}}
+        return {ID: dict(bounds), **left}
+    return {
+        **left,
+        "$expr": {"$and": [{op: [f"${ID}", {"$literal": value}]} for op, value in bounds]},
+    }

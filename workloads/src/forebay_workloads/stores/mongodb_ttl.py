@@ -1,39 +1,37 @@
-"""Rows that MongoDB forgets by itself: a TTL index over a column of times.
+"""Rows that MongoDB forgets by itself: a field of the adapter's own that says when, and a TTL index over it.
 
-Used by `mongodb.py`. The server removes them about once a minute, so a row may stay a little longer.
+Used by `mongodb_write.py`. The server removes documents about once a minute; until then those that are past their end
+are left out of what is read.
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pyarrow as pa
 
 from forebay_workloads.errors import ConfigError
-from forebay_workloads.stores import checks
-from forebay_workloads.stores.mongodb_catalog import Catalog
+from forebay_workloads.stores.mongodb_catalog import Catalog, TableInfo
 from forebay_workloads.stores.mongodb_connection import Connection
-from forebay_workloads.stores.mongodb_rows import checked_path
-
-MOST_SECONDS = 2**31 - 1  # what the server takes
+from forebay_workloads.stores.mongodb_names import EXPIRES
 
 
-def expire_after(
-    connection: Connection, catalog: Catalog, table: str, column: str, seconds: int
-) -> None:
-    """Rows go `seconds` after the time in `column`; another number for the same column replaces the old one."""
-    info = catalog.info(table)
-    kind = checks.selected(table, info.schema, [column]).field(0).type
-    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
-        message = f"table {table!r}: rows can go by a column of times; {column!r} is {kind}"
-        raise ConfigError("SchemaMismatch", message)
-    if not 0 <= seconds <= MOST_SECONDS:
-        message = f"table {table!r}: rows can go after 0 to {MOST_SECONDS} s, not {seconds}"
+def ready(connection: Connection, catalog: Catalog, info: TableInfo) -> TableInfo:
+    """Makes the index with the first row of a table that ends, then notes that it is there."""
+    if not info.own:
+        message = f"table {info.name!r}: rows end only in tables that Forebay made"
         raise ConfigError("FieldNotSupportedInMode", message)
-    field = checked_path(info, column)
-    with connection.speak(f"table {table!r}"):
-        collection = catalog.collection(table)
-        for index in collection.list_indexes():
-            if list(index["key"]) != [field] or "expireAfterSeconds" not in index:
-                continue
-            if index["expireAfterSeconds"] != seconds:
-                collection.drop_index(index["name"])
-        collection.create_index([(field, 1)], expireAfterSeconds=seconds)
+    if info.expires:
+        return info
+    with connection.speak(f"table {info.name!r}"):
+        collection = catalog.collection(info.name)
+        collection.create_index([(EXPIRES, 1)], expireAfterSeconds=0, sparse=True)
+        catalog.note_expires(info)
+    return replace(info, expires=True)
+
+
+def ending(rows: pa.RecordBatch, ttl: float) -> pa.RecordBatch:
+    """The rows with their end as one column more."""
+    end = pa.scalar(int((time.time() + ttl) * 1000), pa.timestamp("ms", "UTC"))
+    return rows.append_column(EXPIRES, pa.repeat(end, rows.num_rows))

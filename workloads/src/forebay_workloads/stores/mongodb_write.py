@@ -32,6 +32,7 @@ from forebay_workloads.stores.mongodb_rows import (
     key_values,
     query_of,
 )
+from forebay_workloads.stores.mongodb_ttl import ending, ready
 from forebay_workloads.stores.mongodb_types import held
 from forebay_workloads.stores.rows import accepted
 
@@ -87,18 +88,26 @@ class Writes:
         )  # tables whose rows are mostly there: inserting them first is in vain
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        key: Sequence[str],
+        *,
+        merge: bool,
+        ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; rows without a whole key, or that do not fit, are named."""
         info = self._catalog.info(table).keyed(key)
         if merge:
             info = self._catalog.widen(info, batch.schema)
         checks.known_columns(table, batch.schema, info.schema)
+        if ttl is not None:
+            info = ready(self._connection, self._catalog, info)
         wished = [f for f in info.schema if not merge or f.name in batch.schema.names]
         rows, errors = accepted(batch, wished, info.key, held)
         refused = {error.index for error in errors}
         places = [index for index in range(batch.num_rows) if index not in refused]
-        bad = self._put(info, rows, merge=merge)
+        bad = self._put(info, rows if ttl is None else ending(rows, ttl), merge=merge)
         errors += [
             RowError(places[i], row_key(rows, info.key, i), "SchemaMismatch", message)
             for i, message in bad.items()

@@ -11,14 +11,10 @@ import pyarrow as pa
 
 from forebay_workloads.codecs.cells import plain_type
 from forebay_workloads.codecs.fit import fit, row_key
-from forebay_workloads.codecs.nested import raw_type
 from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import RowError
 
 Held = Callable[[pa.DataType], pa.DataType]
-
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-_DAY = 86_400
 
 
 def accepted(
@@ -51,13 +47,3 @@ def accepted(
     if bad:
         rows = rows.filter(pa.array([index not in bad for index in range(batch.num_rows)]))
     return rows, errors
-
-
-def seconds_of(column: pa.Array) -> list[int | None]:
-    """Times and days as seconds since 1970, the next whole one."""
-    kind = column.type
-    raw = column.cast(raw_type(kind)).to_pylist()
-    if pa.types.is_date32(kind):
-        return [None if one is None else one * _DAY for one in raw]
-    per_second = _PER_SECOND["ms" if pa.types.is_date64(kind) else kind.unit]
-    return [None if one is None else -(-one // per_second) for one in raw]
