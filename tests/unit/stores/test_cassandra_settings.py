@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
@@ -11,7 +13,7 @@ from forebay_workloads.stores import cassandra_catalog as catalog
 from forebay_workloads.stores import cassandra_connection as connection
 from forebay_workloads.stores import cassandra_types as types
 from forebay_workloads.stores import checks
-from forebay_workloads.stores.secrets import read_secret
+from forebay_workloads.stores.secrets import encryption, read_secret
 
 
 def ref(**settings):
@@ -54,13 +56,18 @@ def test_a_secret_that_is_not_mounted_is_said(tmp_path):
 
 
 def test_without_a_ca_of_its_own_names_are_compared(tmp_path):
-    assert connection.encryption(ref(), {}, None) is None
-    assert connection.encryption(ref(tls={}), {}, tmp_path).check_hostname
-    with pytest.raises(ConfigError, match=r"tls\.crt and tls\.key"):
-        connection.encryption(ref(tls={"clientSecretRef": {"name": "c"}}), {}, tmp_path)
+    def tls(secret, **wished):
+        mounted = replace(ref(tls=wished), secrets=str(tmp_path))
+        return encryption(mounted, secret, names=False)
+
+    assert encryption(ref(), {}, names=False) is None
+    assert tls({}).check_hostname
+    for half in ({}, {"tls.crt": "…"}, {"tls.crt": "…", "tls.key": ""}):
+        with pytest.raises(ConfigError, match=r"tls\.crt and tls\.key"):
+            tls(half, clientSecretRef={"name": "c"})
     (tmp_path / "ca.crt").write_text("no certificate")
     with pytest.raises(ConfigError) as caught:
-        connection.encryption(ref(tls={}), {"ca.crt": "…"}, tmp_path)
+        tls({"ca.crt": "…"})
     assert caught.value.reason == "SecretMissing"
 
 

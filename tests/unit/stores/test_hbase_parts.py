@@ -12,10 +12,11 @@ from forebay_workloads.contract import StoreRef
 from forebay_workloads.errors import ConfigError, DataError, RetryableError
 from forebay_workloads.stores import hbase_write
 from forebay_workloads.stores.hbase_catalog import TableInfo, kind_of
-from forebay_workloads.stores.hbase_connection import Connection, addresses, encryption
+from forebay_workloads.stores.hbase_connection import Connection, addresses
 from forebay_workloads.stores.hbase_errors import idl, translated
 from forebay_workloads.stores.hbase_own import after
 from forebay_workloads.stores.hbase_scan import fetched, ranges
+from forebay_workloads.stores.secrets import encryption
 
 SCHEMA = pa.schema([("id", pa.int64()), ("a", pa.string()), ("b", pa.string())])
 

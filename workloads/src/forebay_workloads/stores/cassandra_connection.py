@@ -5,10 +5,8 @@ Used by `cassandra.py`. `options` is pure. Threads share one session; statements
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from cassandra import ConsistencyLevel, ProtocolVersion
@@ -29,12 +27,12 @@ from cassandra.policies import (
 )
 from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement
 
-from forebay_workloads.contract import StoreRef, mounted
+from forebay_workloads.contract import StoreRef
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.stores import cassandra_page
 from forebay_workloads.stores.cassandra_errors import DRIVER_ERRORS, spoken, translated
 from forebay_workloads.stores.cassandra_page import Page
-from forebay_workloads.stores.secrets import check_login, hidden, read_secret
+from forebay_workloads.stores.secrets import check_login, encryption, hidden, read_secret
 
 CONNECT_SECONDS = 8.0  # for one node
 MEETING = 20.0  # for all that are named: they are asked one after the other
@@ -72,38 +70,6 @@ def login(ref: StoreRef, secret: Mapping[str, str]) -> PlainTextAuthProvider | N
     return PlainTextAuthProvider(user, password) if user is not None else None
 
 
-def encryption(
-    ref: StoreRef, secret: Mapping[str, str], folder: Path | None
-) -> ssl.SSLContext | None:
-    """TLS where the DataStore asks for it.
-
-    A CA of the DataStore's own has signed its servers' certificates only, and nodes are found by address: names
-    are not compared then. Without one the system's CAs are trusted, and names are compared.
-    """
-    wished = ref.settings.get("tls")
-    if wished is None:
-        return None
-    own = folder is not None and "ca.crt" in secret
-    try:
-        context = ssl.create_default_context(
-            cafile=str(folder / "ca.crt") if folder and own else None
-        )
-        context.check_hostname = not own
-        if wished.get("clientSecretRef"):
-            if folder is None or not ("tls.crt" in secret and "tls.key" in secret):
-                message = (
-                    f"DataStore {ref.name}: tls.clientSecretRef needs the keys tls.crt and tls.key"
-                )
-                raise ConfigError("SecretMissing", message)
-            context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
-    except ssl.SSLError as error:
-        message = (
-            f"DataStore {ref.name}: the certificates in its Secret cannot be read: {error.reason}"
-        )
-        raise ConfigError("SecretMissing", message) from error
-    return context
-
-
 class _Routing(TokenAwarePolicy):  # type: ignore[misc]
     """The replicas of a range of tokens first, as the driver knows those of a key."""
 
@@ -136,7 +102,6 @@ class Connection:
                 "ReferenceMissing", f"DataStore {ref.name}: cassandra.keyspace is not set"
             )
         secret = read_secret(ref)
-        folder = mounted(ref.secrets) if ref.secrets else None
         self.name, self.keyspace = ref.name, keyspace
         self.datacenter = str(ref.settings.get("localDatacenter") or "datacenter1")
         self.concurrency = min(CONCURRENCY, int(ref.limits.get("maxConcurrency") or CONCURRENCY))
@@ -144,7 +109,8 @@ class Connection:
         hosts = ",".join(f"{host}:{port}" for host, port in self.points)
         self.where = f"Cassandra {hosts}, keyspace {keyspace!r}"
         self.secrets = hidden(secret)
-        self._login, self._tls = login(ref, secret), encryption(ref, secret, folder)
+        self._login = login(ref, secret)
+        self._tls = encryption(ref, secret, names=False)  # nodes are found by address
         self._lock = threading.Lock()
         self._opened: tuple[Cluster, Session] | None = None
         self._prepared: dict[str, PreparedStatement] = {}

@@ -35,7 +35,13 @@ from forebay_workloads.stores.couchbase_errors import (
 )
 from forebay_workloads.stores.couchbase_names import DEFAULT, Place
 from forebay_workloads.stores.pauses import pauses
-from forebay_workloads.stores.secrets import check_login, first, hidden, read_secret
+from forebay_workloads.stores.secrets import (
+    check_login,
+    client_certificate,
+    first,
+    hidden,
+    read_secret,
+)
 
 USERS, PASSWORDS = ("username", "user"), ("password",)
 TLS_PORT = 11207
@@ -91,17 +97,8 @@ def authenticator(ref: StoreRef, secret: Mapping[str, str]) -> Any:
     wished = ref.settings.get("tls")
     folder = mounted(ref.secrets) if ref.secrets else None
     ca = str(folder / "ca.crt") if folder and wished is not None and "ca.crt" in secret else None
-    if folder and (wished or {}).get("clientSecretRef"):
-        if not ("tls.crt" in secret and "tls.key" in secret):
-            message = (
-                f"DataStore {ref.name}: tls.clientSecretRef needs the keys tls.crt and tls.key"
-            )
-            raise ConfigError("SecretMissing", message)
-        return CertificateAuthenticator(
-            cert_path=str(folder / "tls.crt"),
-            key_path=str(folder / "tls.key"),
-            trust_store_path=ca,
-        )
+    if pair := client_certificate(ref, secret):
+        return CertificateAuthenticator(cert_path=pair[0], key_path=pair[1], trust_store_path=ca)
     check_login(ref, secret)
     user, password = first(secret, USERS), first(secret, PASSWORDS)
     if user is None or password is None:

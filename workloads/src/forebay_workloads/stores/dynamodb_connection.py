@@ -21,7 +21,13 @@ from forebay_workloads.contract import StoreRef, mounted
 from forebay_workloads.errors import ConfigError, RetryableError
 from forebay_workloads.stores.dynamodb_errors import CLIENT_ERRORS, TAKEN, code_of, translated
 from forebay_workloads.stores.pauses import pauses
-from forebay_workloads.stores.secrets import check_login, first, hidden, read_secret
+from forebay_workloads.stores.secrets import (
+    check_login,
+    client_certificate,
+    first,
+    hidden,
+    read_secret,
+)
 
 CONCURRENCY = 16  # requests in flight unless the DataStore's limits say less
 CONNECT_SECONDS, READ_SECONDS = 5, 30
@@ -61,17 +67,6 @@ def options(ref: StoreRef, secret: Mapping[str, str]) -> dict[str, Any]:
     return chosen
 
 
-def _certificate(ref: StoreRef, secret: Mapping[str, str]) -> tuple[str, str] | None:
-    """Of the client, where the DataStore has one: for servers of one's own."""
-    if not (ref.settings.get("tls") or {}).get("clientSecretRef") or ref.secrets is None:
-        return None
-    if not ("tls.crt" in secret and "tls.key" in secret):
-        message = f"DataStore {ref.name}: tls.clientSecretRef needs the keys tls.crt and tls.key"
-        raise ConfigError("SecretMissing", message)
-    folder = mounted(ref.secrets)
-    return str(folder / "tls.crt"), str(folder / "tls.key")
-
-
 class Connection:
     """Calls of one region. Threads share it."""
 
@@ -85,7 +80,7 @@ class Connection:
         self.where = f"DynamoDB {self.endpoint or self.region}"
         self.concurrency = min(CONCURRENCY, int(ref.limits.get("maxConcurrency") or CONCURRENCY))
         self._options = options(ref, secret)
-        self._certificate = _certificate(ref, secret)
+        self._certificate = client_certificate(ref, secret)
         self._lock = threading.Lock()
         self._met = False  # whether it ever answered
         self._session = botocore.session.Session()  # reads the service's model once

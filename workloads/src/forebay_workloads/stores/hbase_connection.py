@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -19,11 +19,11 @@ from thriftpy2.thrift import TClient
 from thriftpy2.transport import TCyBufferedTransport, TSocket
 from thriftpy2.transport.sslsocket import TSSLSocket
 
-from forebay_workloads.contract import StoreRef, mounted
+from forebay_workloads.contract import StoreRef
 from forebay_workloads.errors import ConfigError, RetryableError, StageError
 from forebay_workloads.stores.hbase_errors import CLIENT_ERRORS, idl, is_broken, translated
 from forebay_workloads.stores.pauses import pauses
-from forebay_workloads.stores.secrets import check_login, read_secret
+from forebay_workloads.stores.secrets import check_login, encryption, read_secret
 
 PORT = 9090
 CONNECT_MS, ANSWER_MS = 5_000, 60_000
@@ -50,28 +50,6 @@ def addresses(ref: StoreRef) -> list[tuple[str, int]]:
         plain = bool(colon) and port.isdigit()
         found.append((host.strip("[]"), int(port)) if plain else (one.strip("[]"), PORT))
     return found
-
-
-def encryption(ref: StoreRef, secret: Mapping[str, str]) -> ssl.SSLContext | None:
-    """TLS where the DataStore asks for it, with the CA and the client's certificate that it names."""
-    wished = ref.settings.get("tls")
-    if wished is None:
-        return None
-    folder = mounted(ref.secrets) if ref.secrets else None
-    try:
-        own = str(folder / "ca.crt") if folder and "ca.crt" in secret else None
-        context = ssl.create_default_context(cafile=own)
-        if wished.get("clientSecretRef"):
-            if folder is None or not ("tls.crt" in secret and "tls.key" in secret):
-                message = (
-                    f"DataStore {ref.name}: tls.clientSecretRef needs the keys tls.crt and tls.key"
-                )
-                raise ConfigError("SecretMissing", message)
-            context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
-    except ssl.SSLError as error:
-        message = f"DataStore {ref.name}: the certificates in its Secret cannot be read"
-        raise ConfigError("SecretMissing", message) from error
-    return context
 
 
 _tcp: Any = TSocket  # thriftpy2 says of none of them which types it takes

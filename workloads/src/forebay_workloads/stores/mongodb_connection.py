@@ -21,7 +21,13 @@ from forebay_workloads.contract import StoreRef, mounted
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.stores.mongodb_errors import spoken
 from forebay_workloads.stores.mongodb_uri import Uri, found_in
-from forebay_workloads.stores.secrets import check_login, first, hidden, read_secret
+from forebay_workloads.stores.secrets import (
+    check_login,
+    client_certificate,
+    first,
+    hidden,
+    read_secret,
+)
 
 Document = dict[str, Any]
 
@@ -80,9 +86,7 @@ def _tls(
     chosen: dict[str, Any] = {"tls": True}
     if folder is not None and "ca.crt" in secret:
         chosen["tlsCAFile"] = str(folder / "ca.crt")
-    if (wished or {}).get("clientSecretRef") and not ("tls.crt" in secret and "tls.key" in secret):
-        message = f"DataStore {ref.name}: tls.clientSecretRef needs the keys tls.crt and tls.key"
-        raise ConfigError("SecretMissing", message)
+    client_certificate(ref, secret)  # whether it is there
     return chosen
 
 

@@ -6,6 +6,7 @@ Used by the adapters' connections and errors. Nothing in it may reach a log, a s
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from forebay_workloads import credentials
 from forebay_workloads.contract import StoreRef, mounted
 from forebay_workloads.errors import ConfigError
 
+PAIR = credentials.CERTIFICATES[0]  # certificate and key of a client
 _AUTHORITY = re.compile(r"[/?#]")  # ends it; urlsplit would refuse some URIs, and show them
 _MOST_BYTES = 1 << 16  # of one key
 _PUBLIC = re.compile(
@@ -46,6 +48,43 @@ def check_login(ref: StoreRef, secret: Mapping[str, str]) -> None:
     lacks = credentials.lacking(ref.type, others)
     if lacks:
         raise ConfigError("SecretMissing", f"DataStore {ref.name}: its Secret {lacks}")
+
+
+def client_certificate(ref: StoreRef, secret: Mapping[str, str]) -> tuple[str, str] | None:
+    """Files of the client's certificate and its key, where the DataStore asks for one.
+
+    ConfigError SecretMissing when its Secret lacks a key.
+    """
+    if not (ref.settings.get("tls") or {}).get("clientSecretRef"):
+        return None
+    if ref.secrets is None or not all(map(secret.get, PAIR)):
+        message = f"DataStore {ref.name}: tls.clientSecretRef needs the keys {' and '.join(PAIR)}"
+        raise ConfigError("SecretMissing", message)
+    folder = mounted(ref.secrets)
+    return str(folder / PAIR[0]), str(folder / PAIR[1])
+
+
+def encryption(
+    ref: StoreRef, secret: Mapping[str, str], *, names: bool = True
+) -> ssl.SSLContext | None:
+    """TLS where the DataStore asks for it, with the CA and the client's certificate that it names.
+
+    Without `names` those of servers are not compared where their CA is the DataStore's own.
+    """
+    if ref.settings.get("tls") is None:
+        return None
+    own = str(mounted(ref.secrets) / "ca.crt") if ref.secrets and "ca.crt" in secret else None
+    try:
+        context = ssl.create_default_context(cafile=own)
+        context.check_hostname = names or own is None
+        if pair := client_certificate(ref, secret):
+            context.load_cert_chain(*pair)
+    except ssl.SSLError as error:
+        message = (
+            f"DataStore {ref.name}: the certificates in its Secret cannot be read: {error.reason}"
+        )
+        raise ConfigError("SecretMissing", message) from error
+    return context
 
 
 def hidden(secret: Mapping[str, str]) -> tuple[str, ...]:

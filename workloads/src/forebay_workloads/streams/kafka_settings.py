@@ -14,7 +14,7 @@ from forebay_workloads import credentials
 from forebay_workloads.contract import StoreRef
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.stores import secrets
-from forebay_workloads.stores.secrets import check_login, first
+from forebay_workloads.stores.secrets import check_login, client_certificate, first
 
 Options = dict[str, str | int | float | bool]
 
@@ -93,9 +93,8 @@ def _tls(ref: StoreRef, secret: Mapping[str, str], folder: Path | None) -> Optio
     if folder is not None and pair:
         chosen["ssl.certificate.location"] = str(folder / pair[0])
         chosen["ssl.key.location"] = str(folder / pair[1])
-    elif (ref.settings.get("tls") or {}).get("clientSecretRef"):
-        message = f"DataStore {ref.name}: tls.clientSecretRef needs the keys tls.crt and tls.key"
-        raise ConfigError("SecretMissing", message)
+    else:
+        client_certificate(ref, secret)  # says which keys it needs
     return chosen
 
 
