@@ -17,6 +17,11 @@ def test_F59_S17_names_of_columns_are_quoted_whatever_they_are():
     )
 
 
+def test_the_time_that_a_row_is_kept_is_a_value_like_others():
+    text = cql.insert(cql.full("shop", "r"), ["id"], ends=True)
+    assert text == 'INSERT INTO "shop"."r" ("id") VALUES (?) USING TTL ?'
+
+
 @pytest.mark.parametrize("name", ["", "a\0b"])
 def test_names_that_no_column_can_have_are_refused(name):
     with pytest.raises(ConfigError, match="column"):

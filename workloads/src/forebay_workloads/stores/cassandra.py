@@ -11,7 +11,6 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 
 from forebay_workloads.contract import StoreRef
-from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import (
     BATCH_ROWS,
     BlobInfo,
@@ -38,7 +37,7 @@ class CassandraStore:
     Cassandra cannot pin what a scan reads, so a snapshot's strength is None.
     """
 
-    capabilities = Capabilities(documents=True, snapshot="None")
+    capabilities = Capabilities(documents=True, ttl=True, snapshot="None")
 
     def __init__(self, ref: StoreRef) -> None:
         self.name = ref.name
@@ -91,8 +90,7 @@ class CassandraStore:
         ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; with `merge`, fields that the batch does not name are kept, new ones become columns."""
-        checks.no_ttl(self.name, ttl)
-        return self._writes.write(table, batch, list(key), merge=merge)
+        return self._writes.write(table, batch, list(key), merge=merge, ttl=ttl)
 
     def get(
         self,

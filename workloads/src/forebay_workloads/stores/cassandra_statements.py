@@ -77,10 +77,14 @@ def text(value: str) -> str:
     return value.replace("'", "''")
 
 
-def insert(target: str, names: Sequence[str]) -> str:
-    """An upsert: a row of that key that is there is overwritten column by column."""
+def insert(target: str, names: Sequence[str], *, ends: bool = False) -> str:
+    """An upsert: a row of that key that is there is overwritten column by column.
+
+    `ends`: the values of a row are followed by the seconds after which it goes.
+    """
     marks = ", ".join("?" * len(names))
-    return f"INSERT INTO {target} ({columns(names)}) VALUES ({marks})"  # noqa: S608 - quoted
+    text = f"INSERT INTO {target} ({columns(names)}) VALUES ({marks})"  # noqa: S608 - quoted
+    return f"{text} USING TTL ?" if ends else text
 
 
 def delete(target: str, key: Sequence[str]) -> str:

@@ -6,6 +6,8 @@ refused something is sent again row by row to find the guilty ones.
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -45,7 +47,13 @@ class Writes:
         self._catalog = catalog
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: list[str], *, merge: bool
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        key: list[str],
+        *,
+        merge: bool,
+        ttl: float | None = None,
     ) -> WriteReport:
         """Upserts; the last of several rows with one key is kept."""
         info = self._catalog.remembered(table)
@@ -61,7 +69,7 @@ class Writes:
         if not batch.num_rows:
             return WriteReport(0)
         try:
-            return self._upsert(info, batch, merge=merge)
+            return self._upsert(info, batch, merge=merge, ttl=ttl)
         except StageError as error:
             self._catalog.forget(table)
             self._explain(info, batch, error)
@@ -74,12 +82,15 @@ class Writes:
         now = self._catalog.info(info.name)
         checks.known_columns(info.name, batch.schema, now.schema)
 
-    def _upsert(self, info: TableInfo, batch: pa.RecordBatch, *, merge: bool) -> WriteReport:
+    def _upsert(
+        self, info: TableInfo, batch: pa.RecordBatch, *, merge: bool, ttl: float | None
+    ) -> WriteReport:
         fields = [f for f in info.schema if not merge or f.name in batch.schema.names]
         rows, errors = accepted(_numbered(batch), [*fields, _NUMBER], info.key, types.held)
         numbers = rows.column(rows.num_columns - 1).to_pylist()
         with self._connection.speak(f"table {info.name!r}"):
-            text = cql.insert(info.target, [field.name for field in fields])
+            names = [field.name for field in fields]
+            text = cql.insert(info.target, names, ends=ttl is not None)
             statement = self._connection.prepare(text)
         columns = [
             info.codec(field.name).encode(rows.column(index), statement.column_metadata[index].type)
@@ -90,6 +101,8 @@ class Writes:
             columns, fields, [place[name] for name in info.key], [place[n] for n in info.partition]
         )
         last = newest(columns, [place[name] for name in info.key], bad)
+        if ttl is not None:
+            columns.append([struct.pack(">i", math.ceil(ttl))] * rows.num_rows)
         requests = self._requests(statement, columns, last, [place[n] for n in info.partition])
         bad |= self._send(info, statement, columns, requests)
         errors += [

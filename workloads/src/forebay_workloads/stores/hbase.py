@@ -12,7 +12,6 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 
 from forebay_workloads.contract import StoreRef
-from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import (
     BATCH_ROWS,
     BlobInfo,
@@ -41,7 +40,7 @@ class HBaseStore:
     HBase cannot pin what a scan reads, so a snapshot's strength is None.
     """
 
-    capabilities = Capabilities(documents=True, snapshot="None")
+    capabilities = Capabilities(documents=True, ttl=True, snapshot="None")
 
     def __init__(self, ref: StoreRef) -> None:
         self.name = ref.name
@@ -90,8 +89,7 @@ class HBaseStore:
         ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; with `merge`, sets these fields and keeps the others."""
-        checks.no_ttl(self.name, ttl)
-        return self._writes.write(table, batch, key, merge=merge)
+        return self._writes.write(table, batch, key, merge=merge, ttl=ttl)
 
     def get(
         self,

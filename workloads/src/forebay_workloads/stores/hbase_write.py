@@ -7,6 +7,8 @@ refused its rows go one by one, and those refused are named.
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -28,6 +30,8 @@ from forebay_workloads.stores.rows import accepted
 REQUEST_ROWS, REQUEST_BYTES = 500, 1 << 20
 AT_ONCE = 4  # requests in flight
 
+Attributes = Mapping[bytes, bytes]  # of a mutation
+
 
 class Writes:
     """Writes batches into tables."""
@@ -37,7 +41,13 @@ class Writes:
         self._catalog = catalog
 
     def write(
-        self, table: str, batch: pa.RecordBatch, key: Sequence[str], *, merge: bool
+        self,
+        table: str,
+        batch: pa.RecordBatch,
+        key: Sequence[str],
+        *,
+        merge: bool,
+        ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; rows without a whole key, or that do not fit, are named."""
         info = self._catalog.remembered(table)
@@ -52,7 +62,7 @@ class Writes:
         refused = {error.index for error in errors}
         places = [index for index in range(batch.num_rows) if index not in refused]
         try:
-            bad = self._put(info, rows)
+            bad = self._put(info, rows, attributes(ttl))
         except Exception:
             self._catalog.forget(table)
             raise
@@ -62,7 +72,7 @@ class Writes:
         ]
         return WriteReport(rows.num_rows - len(bad), sorted(errors, key=lambda one: one.index))
 
-    def _put(self, info: TableInfo, rows: pa.RecordBatch) -> Bad:
+    def _put(self, info: TableInfo, rows: pa.RecordBatch, told: Attributes) -> Bad:
         """Row → why it is not in, for each that is not."""
         names, bad = names_of([rows.column(name) for name in info.key])
         last = {name: row for row, name in enumerate(names) if row not in bad}
@@ -71,7 +81,7 @@ class Writes:
         most = min(AT_ONCE, self._connection.concurrency)
         with ThreadPoolExecutor(most, "hbase-write") as pool:
             requests = list(parted(names, cells, sorted(last.values())))
-            for one in pool.map(lambda some: self._send(info, names, cells, some), requests):
+            for one in pool.map(lambda some: self._send(info, names, cells, some, told), requests):
                 failed |= one
         for row, name in enumerate(names):
             if row not in bad and last[name] in failed:
@@ -84,6 +94,7 @@ class Writes:
         names: Sequence[bytes],
         cells: Mapping[bytes, Sequence[Cell]],
         rows: Sequence[int],
+        told: Attributes,
     ) -> Bad:
         what = f"table {info.name!r}"
         changes = [
@@ -91,7 +102,7 @@ class Writes:
         ]
 
         def mutate(ask: Any) -> None:
-            ask.mutateRows(info.target, changes, {})
+            ask.mutateRows(info.target, changes, told)
 
         try:
             try:
@@ -108,8 +119,13 @@ class Writes:
             return {}
         bad: Bad = {}
         for row in rows:
-            bad |= self._send(info, names, cells, [row])
+            bad |= self._send(info, names, cells, [row], told)
         return bad
+
+
+def attributes(ttl: float | None) -> Attributes:
+    """What tells the server when the cells of a mutation end, in milliseconds from its write. Pure."""
+    return {} if ttl is None else {b"_ttl": struct.pack(">q", math.ceil(ttl * 1000))}
 
 
 def cells_of(info: TableInfo, rows: pa.RecordBatch) -> dict[bytes, Sequence[Cell]]:
