@@ -137,6 +137,26 @@ async def test_an_error_is_tried_again_later_and_later(cluster, running, plans):
     assert (await cluster.one(PIPELINE))["status"] == {"phase": "Ready"}
 
 
+class Hangs(Denies):
+    """The API, whose answer to a `get` of a kind never comes."""
+
+    async def get(self, ref):
+        if ref.kind == self._kind:
+            await asyncio.Event().wait()
+        return await self._kube.get(ref)
+
+
+async def test_F15_a_pass_that_never_ends_holds_up_no_other_object(cluster, running):
+    downloads, _, movies, _ = world()
+    await cluster.apply(downloads, movies)
+    reconciler = running(Hangs(cluster.kube, PIPELINE))
+    for ref in (REF, Ref(DATASTORE, "shop", "downloads")):
+        reconciler.wake(ref)
+    await asyncio.sleep(0.1)
+    assert (await cluster.one(DATASTORE))["status"]["conditions"]
+    assert "status" not in await cluster.one(PIPELINE)
+
+
 async def test_a_bug_in_one_plan_does_not_stop_the_others(cluster, running, monkeypatch):
     def broken(_observed, _settings):
         raise ZeroDivisionError

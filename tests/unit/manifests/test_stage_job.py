@@ -1,6 +1,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forebay.manifests.job import stage_config_map, stage_job
 from forebay.manifests.labels import is_paused
@@ -176,3 +178,41 @@ def test_only_the_word_paused_pauses():
     assert is_paused({"metadata": {"annotations": {"forebay.dev/reconcile": "paused"}}})
     assert not is_paused({"metadata": {"annotations": {"forebay.dev/reconcile": "no"}}})
     assert not is_paused({"metadata": {"creationTimestamp": datetime.now(UTC).isoformat()}})
+
+
+INJECTIONS = st.one_of(
+    st.sampled_from(
+        [
+            "$(id)",
+            "`id`",
+            "; rm -rf /",
+            "a\nb",
+            "$(FOREBAY)",
+            "{{ 7 * 7 }}",
+            "--help",
+            "'\"",
+            "a && b",
+        ]
+    ),
+    st.text(max_size=20),
+)
+
+
+@given(INJECTIONS, INJECTIONS, INJECTIONS)
+def test_F58_F60_texts_of_a_spec_reach_a_pod_as_data_only(table, param, query):
+    spec = {
+        "ingest": {**SPEC["ingest"], "from": {"storeRef": {"name": "downloads"}, "table": table}},
+        "preprocess": {**SPEC["preprocess"], "sql": query},
+        "train": {**SPEC["train"], "params": {"odd": param}},
+    }
+    run, plain = a_run(**spec), a_run()
+    for stage in ("ingest", "preprocess", "train"):
+        job, usual = (
+            stage_job(one, stage, [LOCAL], SETTINGS, deadline=60, backoff_limit=1)
+            for one in (run, plain)
+        )
+        assert job["spec"]["template"] == usual["spec"]["template"]
+        document = stage_document(run, stage, {"downloads": FILES, "local": LOCAL}, SETTINGS)
+        config = stage_config_map(run, document, SETTINGS)
+        assert StageDocument.from_json(config["data"]["stage.json"]).spec == document.spec
+        assert document.spec == {**SPEC, **spec}

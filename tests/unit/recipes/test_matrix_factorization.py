@@ -1,4 +1,5 @@
 import numpy as np
+import onnx
 import onnxruntime
 import pyarrow as pa
 import pytest
@@ -150,6 +151,21 @@ def test_what_was_exported_loads_as_the_same_model(params):
     }
     assert RECIPE.evaluate(back, test_data(), params) == RECIPE.evaluate(model, test_data(), params)
     assert RECIPE.export(back).files == files
+
+
+def test_F51_a_graph_whose_numbers_lie_in_a_file_of_the_pod_does_not_load(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = dict(RECIPE.export(trained()).files)
+    graph = onnx.load_from_string(files["model.onnx"])
+    users = next(one for one in graph.graph.initializer if one.name == "users")
+    (tmp_path / "weights.bin").write_bytes(users.raw_data)
+    users.ClearField("raw_data")
+    users.data_location = onnx.TensorProto.EXTERNAL
+    users.external_data.add(key="location", value="weights.bin")
+    files["model.onnx"] = graph.SerializeToString()
+    with pytest.raises(DataError) as caught:
+        RECIPE.load(files)
+    assert caught.value.reason == "ModelLoadFailed"
 
 
 def test_files_of_another_recipe_do_not_load():

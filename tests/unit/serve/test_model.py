@@ -1,3 +1,6 @@
+import pickle
+
+import onnx
 import pytest
 
 from forebay_workloads.errors import DataError
@@ -54,6 +57,40 @@ def test_too_many_rows_are_refused_before_the_model_runs():
 def test_a_broken_artefact_says_so(files):
     with pytest.raises(DataError) as caught:
         OnnxModel(files)
+    assert caught.value.reason == "ModelLoadFailed"
+
+
+class Bomb:
+    """What leaves a file behind when it is unpickled."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return open, (str(self.file), "w")
+
+
+def test_F51_a_pickle_in_the_place_of_a_graph_is_refused_unread(tmp_path):
+    left = tmp_path / "left"
+    with pytest.raises(DataError) as caught:
+        OnnxModel({"model.onnx": pickle.dumps(Bomb(left))})
+    assert caught.value.reason == "ModelLoadFailed"
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("tensor", ["users", "items", "matrix"])
+@pytest.mark.parametrize("place", ["weights.bin", "../{}/weights.bin"])
+def test_F51_a_graph_cannot_read_a_file_of_the_pod(tmp_path, monkeypatch, tensor, place):
+    monkeypatch.chdir(tmp_path)
+    files = factors()
+    graph = onnx.load_from_string(files["model.onnx"])
+    (weight,) = (one for one in graph.graph.initializer if one.name == tensor)
+    (tmp_path / "weights.bin").write_bytes(weight.raw_data)
+    weight.ClearField("raw_data")
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value=place.format(tmp_path.name))
+    with pytest.raises(DataError) as caught:
+        OnnxModel({**files, "model.onnx": graph.SerializeToString()})
     assert caught.value.reason == "ModelLoadFailed"
 
 

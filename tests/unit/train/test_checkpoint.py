@@ -1,8 +1,16 @@
+import contextlib
+import hashlib
 import json
+import pickle
+import resource
+import struct
 
 import numpy as np
 import pytest
 
+from forebay_workloads.contract import StoreRef
+from forebay_workloads.errors import RetryableError
+from forebay_workloads.stores import open_store
 from forebay_workloads.train.checkpoint import POINTER, Checkpoints
 from forebay_workloads.workspace import Workspace
 from tests.unit.workspace.memory_store import MemoryStore
@@ -107,3 +115,65 @@ def test_a_pointer_to_another_blob_is_not_followed(workspace):
     pointer = json.loads(workspace.get(POINTER))
     workspace.write_json(POINTER, {**pointer, "file": "model/weights.safetensors"})
     assert restored(workspace) is None
+
+
+@contextlib.contextmanager
+def no_file_larger_than(size):
+    """The kernel refuses to write beyond so many bytes of a file, as a disk does that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_F24_F48_wherever_the_disk_ends_the_checkpoint_before_is_used(tmp_path):
+    large = {"w": np.full(2000, 1.0, np.float32)}
+    with open_store(StoreRef("files", "files", {"url": str(tmp_path)})) as store:
+        workspace = Workspace(store, "runs/1")
+        one = checkpoints(workspace)
+        one.save(large, {"n": 1})
+        for size in (0, 1, 7, 8, 100, 4095, 4096, 8000):
+            with no_file_larger_than(size), pytest.raises(RetryableError) as caught:
+                one.save({"w": large["w"] * 2}, {"n": 2})
+            assert caught.value.reason == "DiskFull"
+            found, meta = checkpoints(workspace).load()
+            assert meta == {"n": 1}
+            assert found["w"].tolist() == large["w"].tolist()
+        with no_file_larger_than(100_000):
+            one.save({"w": large["w"] * 2}, {"n": 2})
+        assert checkpoints(workspace).load()[1] == {"n": 2}
+
+
+def tensors(header, body=b"\0" * 8):
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def tensor(begin, end, shape=(2,)):
+    return {"dtype": "F32", "shape": list(shape), "data_offsets": [begin, end]}
+
+
+HOSTILE = {
+    "a pickle": pickle.dumps({"w": [1.0]}),
+    "nothing": b"",
+    "a header longer than the file": struct.pack("<Q", 1 << 63) + b"{}",
+    "a header that is no JSON": struct.pack("<Q", 4) + b"abcd",
+    "tensors that overlap": tensors({"a": tensor(0, 8), "b": tensor(4, 12)}, b"\0" * 12),
+    "a tensor beyond the end": tensors({"a": tensor(0, 100 << 30, (25 << 30,))}),
+    "a shape of another size": tensors({"a": tensor(0, 8, (1 << 40,))}),
+    "a negative place": tensors({"a": tensor(-8, 8)}),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_F51_hostile_bytes_are_no_checkpoint_even_under_their_own_digest(workspace, what):
+    checkpoints(workspace).save(arrays(1.0), {})
+    pointer = json.loads(workspace.get(POINTER))
+    workspace.put(pointer["file"], HOSTILE[what])
+    digest = "sha256:" + hashlib.sha256(HOSTILE[what]).hexdigest()
+    workspace.write_json(POINTER, {**pointer, "digest": digest})
+    lines = []
+    assert restored(workspace, log=lines.append) is None
+    assert "starts anew" in lines[0]

@@ -71,7 +71,7 @@ def _stop_on_sigterm() -> threading.Event:
 def _full(error: BaseException | None) -> bool:
     """Whether a full disk is behind this error, however deep."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -6,6 +6,7 @@ It must not know HTTP: inputs are JSON-like values or arrays, errors are Request
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ from forebay_workloads.serve.errors import RequestError
 from forebay_workloads.serve.tensors import TYPES, Array, TensorSpec, to_array, to_json
 
 MODEL_FILE = "model.onnx"
+# Where ONNX Runtime looks for numbers that a graph keeps in other files, else in the working folder: nothing can
+# be below the null device, so a graph reads no file of the pod, wherever it is started.
+_BESIDE = "session.model_external_initializers_file_folder_path"
 SIGNATURE_FILE = "signature.json"
 MAX_ROWS = 10_000  # rows of one request; a larger batch belongs into `predict:`
 
@@ -40,6 +44,7 @@ class OnnxModel:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        options.add_session_config_entry(_BESIDE, os.devnull)
         try:
             self._session = ort.InferenceSession(
                 files[MODEL_FILE], options, providers=["CPUExecutionProvider"]

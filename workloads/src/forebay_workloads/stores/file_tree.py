@@ -26,6 +26,7 @@ from forebay_workloads.errors import ConfigError, DataError, RetryableError, Sta
 
 HIDDEN = (".", "_")  # names that start so are bookkeeping, never data
 SPARE_SECONDS = 3_600  # a spare file this old has no writer any more
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the quota, the limit of one file
 STAMP_FIELDS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
 
 
@@ -41,7 +42,7 @@ class FileInfo:
 def wrapped(error: OSError, what: str) -> StageError:
     """Our error for the operating system's or fsspec's."""
     text = f"{what}: {cut(error)}"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in NO_SPACE:
         return RetryableError("DiskFull", f"{text}; nothing of this write is kept")
     if isinstance(error, FileNotFoundError):
         return ConfigError("ReferenceMissing", text)

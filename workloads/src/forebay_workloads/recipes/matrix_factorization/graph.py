@@ -71,7 +71,7 @@ def load(files: Mapping[str, bytes]) -> Factors:
     """The model of an artefact's files; DataError ModelLoadFailed when they are not of this recipe."""
     try:
         graph = onnx.load_from_string(files["model.onnx"]).graph
-        fixed = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        fixed = {tensor.name: _own(tensor) for tensor in graph.initializer}
         seen = pa.ipc.open_file(pa.BufferReader(files["seen.arrow"])).read_all().combine_chunks()
         lists = seen.column("items").combine_chunks()
         names = [
@@ -91,6 +91,13 @@ def load(files: Mapping[str, bytes]) -> Factors:
         )
     except (KeyError, ValueError, pa.ArrowException, onnx.checker.ValidationError) as error:
         raise DataError("ModelLoadFailed", f"no matrix factorisation: {cut(error)}") from error
+
+
+def _own(tensor: TensorProto) -> np.ndarray[Any, Any]:
+    """The numbers of a tensor that holds them itself; ValueError when it points to a file beside the graph."""
+    if tensor.data_location == TensorProto.EXTERNAL:
+        raise ValueError(f"tensor {tensor.name} lies outside of the graph")
+    return numpy_helper.to_array(tensor)
 
 
 def _graph(model: Factors) -> bytes:
