@@ -95,6 +95,42 @@ def test_F67_a_wrong_value_is_named_with_what_to_write(obj, field, piece):
     assert any(piece in message for message in messages(obj, field)), validate(obj)
 
 
+@pytest.mark.parametrize(
+    ("obj", "field"),
+    [
+        (pipeline(train__accelerator={"count": 10**9}), "spec.train.accelerator.count"),
+        (pipeline(train__nodes=-1), "spec.train.nodes"),
+        (pipeline(publish__keep=float("nan")), "spec.publish.keep"),
+        (
+            pipeline(evaluate__gates=[{"metric": "rmse", "operator": "<=", "value": "NaN"}]),
+            "spec.evaluate.gates[0].value",
+        ),
+        (
+            pipeline(train__podTemplate={"resources": {"limits": {"cpu": "abc"}}}),
+            "spec.train.podTemplate.resources.limits.cpu",
+        ),
+        (good("ModelDeployment", replicas={"min": -1, "max": 2}), "spec.replicas.min"),
+        (good("ModelDeployment", replicas={"min": 3, "max": 2}), "spec.replicas.min"),
+        (good("ModelDeployment", rest={"enabled": True, "port": 70_000}), "spec.rest.port"),
+    ],
+)
+def test_F67_a_number_that_makes_no_sense_is_refused_by_its_path(obj, field):
+    assert [cause.field for cause in validate(obj)] == [field]
+
+
+@pytest.mark.parametrize(
+    ("obj", "field"),
+    [
+        (pipeline(train__params={"a": "x" * (1 << 20)}), "spec.train.params.a"),
+        (pipeline(preprocess__sql="x" * (1 << 20)), "spec.preprocess.sql"),
+        (pipeline(ingest__to__key=["a"] * 10_000), "spec.ingest.to.key"),
+    ],
+)
+def test_F61_what_is_far_too_large_is_refused_in_a_short_message(obj, field):
+    (message,) = messages(obj, field)
+    assert len(message) < 300
+
+
 def test_a_missing_field_says_what_it_is():
     obj = pipeline(publish={"model": "movies"})
     (cause,) = validate(obj)

@@ -48,7 +48,7 @@ def restricted(pod):
 
 
 @given(TEMPLATES)
-def test_S01_S08_every_pod_meets_the_restricted_standard_whatever_the_user_says(template):
+def test_S01_S08_S27_every_pod_meets_the_restricted_standard_whatever_the_user_says(template):
     main = container("stage", "image", ["run"], template=template)
     pod = pod_template(main, {"forebay.dev/owner-uid": "u"}, template=template)
     restricted(pod)
