@@ -89,7 +89,9 @@ async def test_F23_an_unschedulable_pod_waits_with_the_schedulers_sentence(clust
     assert said in condition(run, "Ready")["message"]
     assert condition(run, "Reconciling")["status"] == "True"
     await cluster.round(reconciler)
-    assert condition(await cluster.one(PIPELINE), "Ready")["reason"] == "Unschedulable"
+    ready = condition(await cluster.one(PIPELINE), "Ready")
+    assert ready["reason"] == "Unschedulable"
+    assert said in ready["message"], "one look at the pipeline says it too"
 
 
 async def test_F23_an_image_that_cannot_be_pulled_is_named_and_given_up_in_time(cluster):

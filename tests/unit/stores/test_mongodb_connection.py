@@ -212,3 +212,10 @@ def test_a_pin_is_promised_only_by_a_server_that_keeps_to_the_time_it_is_told(ki
 
 def test_a_pinned_read_names_its_cluster_time():
     assert At(Timestamp(9, 2)).document == {"level": "snapshot", "atClusterTime": Timestamp(9, 2)}
+
+
+def test_what_the_driver_says_of_itself_is_left_out_of_its_errors():
+    said = "mongo.nowhere:27017: unknown host (configured timeouts: connectTimeoutMS: 5000.0ms), Timeout: 8.0s, x"
+    with pytest.raises(RetryableError) as caught, spoken("MongoDB a"):
+        raise ServerSelectionTimeoutError(said)
+    assert caught.value.message == "MongoDB a: mongo.nowhere:27017: unknown host"

@@ -126,8 +126,11 @@ def _summary(draft: Draft, conditions: Conditions) -> None:
         conditions.stalled(*draft.problem)
     elif draft.active or draft.create:
         name = (draft.create or draft.active)[-1]["metadata"]["name"]
-        reason = why if good else _active_reason(draft)
-        conditions.reconciling(reason, f"run {name} is active", ready=good)
+        found = _active_ready(draft)
+        reason = why if good else found.get("reason") or Reason.Progressing
+        hindered = found.get("message") if found.get("status") == "False" else None
+        said = f"run {name}: {hindered}" if hindered else f"run {name} is active"
+        conditions.reconciling(reason, said, ready=good)
     elif draft.held is not None:
         conditions.ready(*draft.held)
     elif good is False:
@@ -167,10 +170,9 @@ def _last_result(draft: Draft) -> tuple[bool | None, str, str]:
     return None, Reason.NoRunYet, ""
 
 
-def _active_reason(draft: Draft) -> str:
-    """What the newest active run waits for, so that one look at the pipeline shows it."""
-    found = condition(draft.active[-1], READY) if draft.active and not draft.create else {}
-    return found.get("reason") or Reason.Progressing
+def _active_ready(draft: Draft) -> Mapping[str, Any]:
+    """What the newest active run says of itself, so that one look at the pipeline shows what it waits for."""
+    return condition(draft.active[-1], READY) if draft.active and not draft.create else {}
 
 
 def _next_text(draft: Draft) -> str:

@@ -6,6 +6,7 @@ Pure, no I/O.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -54,6 +55,10 @@ _MEANING: tuple[tuple[set[int], type[StageError], str], ...] = (
     (DOWN | CURSOR_LOST, RetryableError, "StoreUnreachable"),
 )
 
+_CHATTER = re.compile(
+    r" \(configured timeouts: [^)]*\)|, Timeout: .*$", re.DOTALL
+)  # the driver's own settings
+
 
 @contextmanager
 def spoken(what: str, secrets: Sequence[str] = ()) -> Iterator[None]:
@@ -66,7 +71,7 @@ def spoken(what: str, secrets: Sequence[str] = ()) -> Iterator[None]:
 
 def translated(error: Exception, what: str, secrets: Sequence[str] = ()) -> StageError:
     """The error of ours that says what happened and whether a retry makes sense."""
-    text = without(str(error), secrets) or type(error).__name__
+    text = _CHATTER.sub("", without(str(error), secrets)) or type(error).__name__
     message = f"{what}: {cut(ValueError(text))}"
     if isinstance(error, errors.OperationFailure):
         return _of_server(error, message)
