@@ -166,6 +166,18 @@ class Project:
                     found.append(int(folder.name))
         return found
 
+    def ended(self, process: subprocess.Popen, seconds: float) -> int:
+        """The exit code; a process that does not end in time fails the test with all that was said."""
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end in {seconds} s\n{self.told()}") from None
+
+    def told(self) -> str:
+        """What the program and its pods said so far."""
+        logs = [self.folder / "run.log", *sorted((self.state / "pods").glob("*/log.txt"))]
+        return "\n".join(f"== {log}\n{log.read_text(errors='replace')[-4000:]}" for log in logs)
+
     def down(self) -> None:
         self.forebay("down")
 

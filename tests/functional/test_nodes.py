@@ -50,7 +50,7 @@ def test_F22_one_that_is_killed_costs_an_attempt_and_not_the_run(project):
         if b"\0RANK=1\0" in Path(f"/proc/{pid}/environ").read_bytes()
     ]
     os.kill(victim, signal.SIGKILL)
-    assert process.wait(200) == 0, (project.folder / "run.log").read_text()
+    assert project.ended(process, 200) == 0, project.told()
     (run,) = project.objects("pipelineruns")
     assert run["status"]["phase"] == "Succeeded"
     assert stage(run)["attempts"] == 2

@@ -239,3 +239,28 @@ def test_F25_a_process_asked_to_stop_ends_in_its_own_time_as_preempted(root):
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == contract.EXIT_PREEMPTED
     assert left(root).reason == "Preempted"
+
+
+LEFT_BEHIND = """
+import sys, threading, time, types
+from forebay_workloads import main
+from forebay_workloads.contract import Result
+
+def run(stage):
+    threading.Thread(target=time.sleep, args=(600,)).start()  # as a driver that waits for a server
+    print("done", end="")
+    return Result(rows={"written": 3})
+
+sys.modules["stand_in"] = types.SimpleNamespace(run=run)
+main.STAGES["ingest"] = "stand_in"
+main.console()
+"""
+
+
+@pytest.mark.slow
+def test_a_thread_that_a_library_left_behind_holds_no_pod_that_is_done(root):
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_BEHIND], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (contract.EXIT_OK, "done", "")
+    assert left(root).rows == {"written": 3}

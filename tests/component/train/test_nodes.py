@@ -174,6 +174,23 @@ def test_one_that_comes_back_waits_until_the_others_have_noticed(nodes, kit):
     assert pair.wait() == [EXIT_OK, EXIT_OK], pair.log(0) + pair.log(1)
 
 
+def test_F22_one_whose_node_is_gone_is_missed_as_soon_as_another_takes_its_place(nodes, kit, alone):
+    pair = nodes(**LONG).begin()
+    checkpointed(kit, 20)
+    gone = pair.running[1]
+    os.kill(gone.pid, signal.SIGSTOP)  # it answers nothing, and its connections stay open
+    try:
+        pair.start(1)
+        assert pair.running[0].wait(60) == EXIT_PEER, pair.log(0)
+        assert pair.left(0).reason == "PeerLost"
+        pair.start(0)
+        assert pair.wait() == [EXIT_OK, EXIT_OK], pair.log(0) + pair.log(1)
+    finally:
+        gone.kill()
+        gone.wait()
+    assert rmse(kit) == pytest.approx(alone[1], abs=0.005)
+
+
 def test_asked_to_stop_all_stop_at_the_same_step_and_the_state_is_kept(nodes, kit, alone):
     pair = nodes(**LONG).begin()
     checkpointed(kit, 5)

@@ -2,6 +2,7 @@
 
 Made by the train stage, used by its Context. Only this file and meeting.py know torch.distributed. When another
 process is lost, every call ends in PeerLost: the process ends, is started again and goes on from the checkpoint.
+Where a call does not notice, rollcall.py does.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from forebay_workloads.errors import PeerLost, cut
+
+if TYPE_CHECKING:
+    from forebay_workloads.train.rollcall import RollCall
 
 _FORMING = timedelta(seconds=60)  # for those who have met to connect
 _PATIENCE = timedelta(
@@ -64,8 +68,8 @@ class Alone:
 class Together:
     """Several processes: gloo for what lies in memory, the device's own library for what lies on a device."""
 
-    def __init__(self, rank: int, world: int, group: Any) -> None:
-        self.rank, self.world, self._group = rank, world, group
+    def __init__(self, rank: int, world: int, group: Any, roll: RollCall) -> None:
+        self.rank, self.world, self._group, self._roll = rank, world, group, roll
 
     def all_reduce(self, array: Any) -> None:
         """See Group."""
@@ -103,6 +107,7 @@ class Together:
         import torch.distributed as dist  # noqa: PLC0415 - as in `join`
 
         self.any(False)
+        self._roll.stop()
         dist.destroy_process_group()
 
 
@@ -119,18 +124,24 @@ def join(device: str, stopping: Callable[[], bool], log: Callable[[str], None]) 
     import torch.distributed as dist  # noqa: PLC0415 - seconds; only for those who need it
 
     from forebay_workloads.train.meeting import Place, meet  # noqa: PLC0415
+    from forebay_workloads.train.rollcall import RollCall  # noqa: PLC0415
 
     place = Place.of_environment()
     if place.is_local:  # else the name of this machine would have to lead to it
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
-    store = meet(place, stopping, log)
+    formed = meet(place, stopping, log)
+    roll = RollCall(place, formed)  # before the libraries connect: one may be lost while they do
     with _losses():
         dist.init_process_group(
-            _backend(device), store=store, rank=place.rank, world_size=place.world, timeout=_FORMING
+            _backend(device),
+            store=formed.store,
+            rank=place.rank,
+            world_size=place.world,
+            timeout=_FORMING,
         )
         group = dist.new_group(timeout=_PATIENCE)
     log(f"train: rank {place.rank} of {place.world} has met the others")
-    return Together(place.rank, place.world, group)
+    return Together(place.rank, place.world, group, roll)
 
 
 def _backend(device: str) -> str:

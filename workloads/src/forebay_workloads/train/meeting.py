@@ -1,17 +1,19 @@
 """How the processes of one training find each other: at the address of rank 0, again after every loss.
 
 Called by group.py. Each process that comes says its rank and a word of its own; when all ranks are there rank 0
-answers each word with the name of the new round. A process that comes to an old round hears no answer and comes
-again, so processes may be started, killed and started anew in any order. It knows nothing of what they do then.
+answers each word with the name of the new round, which is made of all the words. A process that comes to an old round
+hears no answer and comes again, so processes may be started, killed and started anew in any order; rollcall.py sees
+from the words that one came to a round that is under way. It knows nothing of what they do then.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -53,9 +55,36 @@ class Place:
         return self.address in ("127.0.0.1", "localhost", "::1")
 
 
-def meet(place: Place, stopping: Callable[[], bool], log: Callable[[str], None]) -> Any:
-    """A store of the new round, once all ranks are there. Raises Preempted when it is told to stop meanwhile."""
+@dataclass(frozen=True)
+class Round:
+    """Processes that met: the name that they all heard, and a store of their own."""
+
+    name: str
+    store: Any
+
+
+def meet(place: Place, stopping: Callable[[], bool], log: Callable[[str], None]) -> Round:
+    """The new round, once all ranks are there. Raises Preempted when it is told to stop meanwhile."""
     return _Meeting(place, stopping, log).round()
+
+
+def call(place: Place) -> Any:
+    """A connection to rank 0's store. Raises RuntimeError when nobody answers within seconds."""
+    host = "127.0.0.1" if place.rank == 0 else place.address
+    return dist.TCPStore(  # type: ignore[attr-defined]
+        host, place.port, place.world, timeout=_CALL, wait_for_workers=False
+    )
+
+
+def words(store: Any, world: int) -> list[bytes]:
+    """What the newest process of each rank said. Raises RuntimeError when the store does not answer."""
+    found: list[bytes] = store.multi_get([_member(rank) for rank in range(world)])
+    return found
+
+
+def name_of(words: Sequence[bytes]) -> str:
+    """The name of the round that processes with these words form."""
+    return hashlib.sha256(b" ".join(words)).hexdigest()
 
 
 def _host(place: Place) -> Any:
@@ -87,23 +116,17 @@ class _Meeting:
         self._place, self._stopping, self._log = place, stopping, log
         self._told = time.monotonic()
 
-    def round(self) -> Any:
-        """The store under the name of the round that was formed."""
+    def round(self) -> Round:
+        """The round that was formed."""
         if self._place.rank == 0:
             return self._join(_host(self._place))
         while True:
             try:
-                return self._join(self._call())
+                return self._join(call(self._place))
             except (RuntimeError, OSError) as error:  # not there yet, or gone again: it will come
                 self._wait(cut(error))
 
-    def _call(self) -> Any:
-        place = self._place
-        return dist.TCPStore(  # type: ignore[attr-defined]
-            place.address, place.port, place.world, timeout=_CALL, wait_for_workers=False
-        )
-
-    def _join(self, store: Any) -> Any:
+    def _join(self, store: Any) -> Round:
         word = uuid.uuid4().hex
         store.set(_member(self._place.rank), word)
         if self._place.rank == 0:
@@ -111,16 +134,16 @@ class _Meeting:
         while not store.check([_answer_to(word)]):
             self._wait("the others are not all there")
         name = store.get(_answer_to(word)).decode()
-        return dist.PrefixStore(name, store)  # type: ignore[attr-defined]
+        return Round(name, dist.PrefixStore(name, store))  # type: ignore[attr-defined]
 
     def _answer(self, store: Any) -> None:
         ranks = [_member(rank) for rank in range(self._place.world)]
         while not store.check(ranks):
             missing = [n for n, key in enumerate(ranks) if not store.check([key])]
             self._wait(f"ranks that are not there: {', '.join(map(str, missing[:8]))}")
-        name = uuid.uuid4().hex
-        for key in ranks:
-            store.set(_answer_to(store.get(key).decode()), name)
+        heard = words(store, self._place.world)
+        for word in heard:
+            store.set(_answer_to(word.decode()), name_of(heard))
 
     def _wait(self, why: str) -> None:
         if self._stopping():
