@@ -5,7 +5,7 @@ import pytest
 from forebay.errors import Foreign
 from forebay.kube.port import DEPLOYMENT, EVENT, MODEL_VERSION, PIPELINE, RUN, Ref
 from forebay_workloads.contract import Result, StageDocument
-from tests.component.reconcile.cluster import DIGEST, own, world
+from tests.component.reconcile.cluster import DIGEST, Cluster, Remembering, own, world
 from tests.component.reconcile.test_run_failures import condition, stages, until
 
 STAGE = "forebay.dev/stage"
@@ -35,12 +35,22 @@ async def test_manual_marks_the_version_as_staging_and_does_not_wait(cluster):
     assert "promote it" in stages(await cluster.run_object())["deploy"]["message"]
 
 
-async def test_a_first_deployment_that_goes_well_tells_of_no_missing_version(cluster):
+class Twice(Cluster):
+    """Every object is looked at again before the next one has its turn."""
+
+    async def own_refs(self):
+        return [ref for ref in await super().own_refs() for _ in range(2)]
+
+
+@pytest.mark.parametrize("plane", [Cluster, Remembering, Twice])
+async def test_a_first_deployment_that_goes_well_tells_of_no_missing_version(tmp_path, plane):
+    cluster = plane(tmp_path / "state.db")
     await cluster.apply(*world())
     await cluster.settle(cluster.reconciler())
     told = [e for e in await cluster.kube.list(EVENT) if e["involvedObject"]["kind"] == RUN.kind]
     assert "deploy succeeded" in " ".join(e["message"] for e in told)
     assert [e["message"] for e in told if e["type"] == "Warning"] == []
+    await cluster.kube.close()
 
 
 async def test_a_second_run_replaces_the_version_and_keep_removes_the_oldest(cluster):

@@ -14,8 +14,10 @@ from forebay.plan import stages
 from forebay.plan.conditions import READY, STALLED, condition, is_current, is_true
 from forebay.plan.rundraft import Draft
 from forebay.plan.stages import StageRecord
+from forebay.plan.times import seconds_since
 
 MANUAL = "Manual"
+_HEARING = 10.0  # seconds for a ModelDeployment to notice a label
 
 
 def step(draft: Draft, record: StageRecord) -> None:
@@ -103,8 +105,10 @@ def _await(draft: Draft, record: StageRecord, version: Obj, target: Obj) -> None
     if coming == _name(version) and stalled.get("status") == "True" and is_current(target, stalled):
         draft.fail(record, stalled.get("reason") or Reason.ProbeFailed, stalled.get("message", ""))
         return
-    if labels_of(version).get(STAGE) != PRODUCTION:
-        found = {}  # what it says is of the time before this pass gives the label
+    early = _HEARING - seconds_since(record.start or draft.now, draft.view.observed.now)
+    if coming != _name(version) and early > 0:
+        found = {}  # what it says is of the time before the label
+        draft.soon(early)
     reason = found.get("reason") or Reason.Progressing
     text = (
         found.get("message")
