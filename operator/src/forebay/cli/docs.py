@@ -22,7 +22,8 @@ HEAD = """# The command line
 
 <!-- Written by `python -m forebay.cli.docs` from the commands' own help. Change the commands, not this page. -->
 
-`forebay` runs pipelines on this machine and looks at what it ran. It is also `kubectl forebay`.
+`forebay` runs pipelines on this machine and looks at what it ran (also as `kubectl forebay`).
+What runs on a cluster is looked at with `kubectl`: [cluster.md](cluster.md).
 
 | exit code | means |
 |---|---|
