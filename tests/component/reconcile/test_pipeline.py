@@ -1,8 +1,8 @@
 from datetime import timedelta
 
 from forebay.errors import Conflict
-from forebay.kube.port import EVENT, JOB, PIPELINE, RUN, Ref
-from forebay_workloads.contract import Result
+from forebay.kube.port import CONFIG_MAP, EVENT, JOB, PIPELINE, RUN, Ref
+from forebay_workloads.contract import Result, StageDocument
 from tests.component.reconcile.cluster import world
 from tests.component.reconcile.test_run_failures import condition, until
 
@@ -188,6 +188,32 @@ async def test_a_finished_run_goes_when_its_time_is_over_and_its_children_follow
     await rounds(cluster, reconciler, 3)
     assert await cluster.kube.list(RUN) == []
     assert "ingest" not in {cluster.stage_of(j) for j in await cluster.kube.list(JOB)}
+
+
+async def reports(cluster):
+    maps = await cluster.kube.list(CONFIG_MAP)
+    documents = [StageDocument.from_json(one["data"]["stage.json"]) for one in maps]
+    return [document for document in documents if document.stage == "report"]
+
+
+async def test_the_report_is_told_which_runs_of_its_pipeline_are_there(cluster):
+    await cluster.apply(*small())
+    reconciler = cluster.reconciler()
+    await cluster.settle(reconciler)
+    asked = small()
+    asked[2]["metadata"]["annotations"] = {"forebay.dev/run": "again"}
+    await cluster.apply(asked[2])
+    await cluster.settle(reconciler)
+    told = sorted(await reports(cluster), key=lambda document: len(document.living))
+    uids = [document.run.uid for document in told]
+    assert [document.living for document in told] == [uids[:1], sorted(uids)]
+    owner = (await cluster.one(PIPELINE))["metadata"]["uid"]
+    assert {document.run.owner for document in told} == {owner}
+    born = {
+        run["metadata"]["uid"]: run["metadata"]["creationTimestamp"]
+        for run in await cluster.kube.list(RUN)
+    }
+    assert {document.run.uid: document.run.created for document in told} == born
 
 
 async def test_replace_ends_the_active_run_and_allow_runs_beside_it(cluster):

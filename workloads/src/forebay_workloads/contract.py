@@ -11,7 +11,7 @@ import base64
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -98,6 +98,13 @@ class RunRef:
     namespace: str
     pipeline: str
     trigger: str = "spec"
+    owner: str = ""  # uid of the pipeline
+    created: str = ""  # RFC 3339, UTC
+
+
+def run_prefix(uid: str) -> str:
+    """Where a run's blobs live in a workspace store: a key prefix, never shared by two runs."""
+    return f"runs/{uid}"
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,7 @@ class StageDocument:
         None  # evaluate: {"version", "store", "key", "digest"} of Production
     )
     status: Mapping[str, Any] | None = None  # report: the run's status so far
+    living: Sequence[str] | None = None  # report: uids of the pipeline's runs that are there
     version: int = VERSION
 
     def to_json(self) -> str:
@@ -137,8 +145,8 @@ class StageDocument:
 
     @property
     def prefix(self) -> str:
-        """Where this run's blobs live in the workspace store: a key prefix, never shared by two runs."""
-        return f"runs/{self.run.uid}"
+        """Where this run's blobs live in the workspace store."""
+        return run_prefix(self.run.uid)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from forebay_workloads.contract import Progress, StageDocument, StoreRef
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.progress import Reporter, sender
 from forebay_workloads.recipes.base import Preempted
+from forebay_workloads.runfiles import RunFiles
 from forebay_workloads.stores import open_store
 from forebay_workloads.stores.base import Store
 from forebay_workloads.streams import open_stream
@@ -76,6 +77,7 @@ class Stage:
     @cached_property
     def workspace(self) -> Workspace:
         """The hand-over between this run's stages."""
+        RunFiles(self.store(self.doc.workspace), self.doc.run).enter()
         return Workspace(self.store(self.doc.workspace), self.doc.prefix)
 
     def progress(self, progress: Progress) -> None:

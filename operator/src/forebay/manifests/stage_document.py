@@ -5,10 +5,11 @@ Called by `forebay.plan.start`. What it returns is the contract's type; how it r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from forebay.kube.port import Obj
+from forebay.manifests.labels import OWNER_UID, labels_of
 from forebay.manifests.stores import store_ref
 from forebay.settings import Settings
 from forebay_workloads.contract import RunRef, Stage, StageDocument, StoreRef
@@ -65,6 +66,7 @@ def stage_document(
     artifact: Mapping[str, str] | None = None,
     baseline: Mapping[str, Any] | None = None,
     status: Mapping[str, Any] | None = None,
+    living: Sequence[str] | None = None,
 ) -> StageDocument:
     """The stage's document. `datastores` are all that the run refers to; ValueError when there is none."""
     spec = run["spec"]["template"]
@@ -83,6 +85,7 @@ def stage_document(
         artifact=artifact,
         baseline=baseline,
         status=status,
+        living=living,
     )
 
 
@@ -102,4 +105,6 @@ def run_ref(run: Obj) -> RunRef:
         namespace=meta.get("namespace", "default"),
         pipeline=spec["pipelineRef"]["name"],
         trigger=(spec.get("trigger") or {}).get("type", "spec"),
+        owner=labels_of(run).get(OWNER_UID, ""),
+        created=meta.get("creationTimestamp", ""),
     )

@@ -17,6 +17,7 @@ from forebay.kube.port import (
     JOB_SET,
     MODEL_VERSION,
     PIPELINE,
+    RUN,
     Kind,
     Obj,
     Ref,
@@ -73,6 +74,15 @@ class RunView:
     def pipeline(self) -> Obj | None:
         """The pipeline that the run was made for, if it is still there."""
         return self.related(PIPELINE, self.run["spec"]["pipelineRef"]["name"])
+
+    @property
+    def living(self) -> list[str]:
+        """Uids of the runs of its pipeline, itself among them."""
+        return sorted(
+            str(obj["metadata"]["uid"])
+            for ref, obj in self.observed.related.items()
+            if ref.kind == RUN and obj is not None
+        )
 
     def child(self, kind: Kind, name: str) -> Obj | None:
         """A child of exactly this run."""

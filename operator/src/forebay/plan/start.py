@@ -194,7 +194,7 @@ def document_extras(draft: Draft, stage: str) -> dict[str, Any]:
         version = view.own_version
         return {"model_version": version["metadata"]["name"], "artifact": artifact(version)}
     if stage == stages.REPORT:
-        return {"status": report_status(draft)}
+        return {"status": report_status(draft), "living": view.living}
     return {}
 
 

@@ -33,10 +33,11 @@ from forebay.kube.port import (
 from forebay.manifests.claim import claim_ref
 from forebay.manifests.ingest_deployment import is_stream
 from forebay.manifests.job import job_name
-from forebay.manifests.labels import MODEL, labels_of
+from forebay.manifests.labels import MODEL, OWNER_UID, labels_of
 from forebay.manifests.nodes import node_count
 from forebay.manifests.stage_document import store_names
 from forebay.manifests.stores import secret_names
+from forebay.plan.retention import FINISHED, run_phase
 from forebay.settings import Settings
 
 
@@ -135,6 +136,8 @@ def _run(obj: Obj, namespace: str) -> Iterator[Need]:
         yield Select(MODEL_VERSION, namespace, ((MODEL, publish["model"]),))
     if deploy := spec.get("deploy"):
         yield Ref(DEPLOYMENT, namespace, deploy["deploymentRef"]["name"])
+    if (owner := labels_of(obj).get(OWNER_UID)) and run_phase(obj) not in FINISHED:
+        yield Select(RUN, namespace, ((OWNER_UID, owner),))
 
 
 def _version(obj: Obj, namespace: str) -> Iterator[Need]:

@@ -1,14 +1,16 @@
 """The report stage: one HTML page and a model card from what the other stages left behind.
 
 `forebay-stage` calls `run`, always last, also for a failed run. It reads results and status, writes two
-blobs below `report/`, and computes nothing about the model.
+blobs below `report/`, and computes nothing about the model. At its end it removes what runs of before left.
 """
 
 from __future__ import annotations
 
 from forebay_workloads.contract import Progress, Result
+from forebay_workloads.errors import StageError
 from forebay_workloads.report import card, html
 from forebay_workloads.report.facts import gather
+from forebay_workloads.runfiles import RunFiles
 from forebay_workloads.stage import Stage
 
 HTML, CARD = "report/report.html", "report/model-card.md"
@@ -28,4 +30,17 @@ def run(stage: Stage) -> Result:
     detail = {"html": work.key(HTML), "card": work.key(CARD)}
     place = str(local) if local is not None else detail["html"]
     stage.log(f"report: {place}")
+    _sweep(stage)
     return Result(detail={**detail, "report": place})
+
+
+def _sweep(stage: Stage) -> None:
+    """The working files of runs that are gone. A store that does not let them go spoils no report."""
+    try:
+        files = RunFiles(stage.store(stage.doc.workspace), stage.doc.run)
+        gone = files.sweep(stage.doc.living or ()) if stage.doc.living is not None else 0
+    except StageError as error:
+        stage.log(f"report: the working files of earlier runs stay for now: {error.message}")
+        return
+    if gone:
+        stage.log(f"report: removed the working files of runs that are gone: {gone}")
