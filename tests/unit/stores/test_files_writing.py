@@ -183,3 +183,36 @@ def test_a_type_without_an_adapter_is_refused_by_name():
     with pytest.raises(ConfigError, match="'oracle'") as caught:
         open_store(StoreRef("x", "oracle"))
     assert caught.value.reason == "FieldNotSupportedInMode"
+
+
+def test_with_the_last_blob_of_a_folder_the_folder_goes_and_the_store_stays(store, tmp_path):
+    for key in ("runs/a/data/x", "runs/a/report/y", "runs/b/z"):
+        store.put_blob(key, io.BytesIO(b"bytes"))
+    store.delete_blob("runs/a/data/x")
+    store.delete_blob("runs/a/report/y")
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["b"]
+    store.delete_blob("runs/b/z")
+    assert tmp_path.is_dir()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_that_goes_while_a_blob_is_begun_is_made_again(store, tmp_path, monkeypatch):
+    whole, seen = Tree._opened, []
+
+    def opened(tree, full):
+        makedirs = tree.fs.makedirs
+
+        def made(path, exist_ok=False):
+            makedirs(path, exist_ok=exist_ok)
+            if not seen:
+                seen.append(path)
+                tree.prune("runs/a")
+
+        monkeypatch.setattr(tree.fs, "makedirs", made)
+        return whole(tree, full)
+
+    monkeypatch.setattr(Tree, "_opened", opened)
+    store.put_blob("runs/a/x", io.BytesIO(b"bytes"))
+    with store.open_blob("runs/a/x") as stream:
+        assert stream.read() == b"bytes"
+    assert seen

@@ -100,10 +100,11 @@ class Blobs:
         return sorted(found, key=lambda info: info.key)
 
     def delete(self, key: str) -> None:
-        """Removes the blob: first its digest, so that a half-removed one is not seen."""
+        """Removes the blob: first its digest, so that a half-removed one is not seen; then empty folders."""
         _checked(key)
         self._tree.remove(_side(key))
         self._tree.remove(key)
+        self._tree.prune(posixpath.dirname(key))
 
 
 class _Hashed:

@@ -215,14 +215,12 @@ class Tree:
     def fill(self, path: str, chunks: Iterable[bytes]) -> None:
         """Writes chunks to a spare file and makes sure they are on the disk."""
         full = self.full(path)
-        with guarded(self.shown(path)):
-            self.fs.makedirs(posixpath.dirname(full), exist_ok=True)
-            with self.fs.open(full, "wb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-                file.flush()
-                if self.local:
-                    os.fsync(file.fileno())
+        with guarded(self.shown(path)), self._opened(full) as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            if self.local:
+                os.fsync(file.fileno())
 
     def move(self, spare: str, path: str) -> None:
         """Gives a finished spare file its name."""
@@ -243,6 +241,24 @@ class Tree:
         full = self.full(path)
         with guarded(self.shown(path)), contextlib.suppress(FileNotFoundError):
             self.fs.rm_file(full)
+
+    def prune(self, folder: str) -> None:
+        """Removes a folder of this machine and those around it, as far as they are empty."""
+        while self.local and folder:
+            try:
+                Path(self.full(folder)).rmdir()
+            except OSError:  # not empty, gone already, or not ours to remove
+                return
+            folder = posixpath.dirname(folder)
+
+    def _opened(self, full: str) -> Any:
+        """A new file to write, with the folders that it needs."""
+        try:
+            self.fs.makedirs(posixpath.dirname(full), exist_ok=True)
+            return self.fs.open(full, "wb")
+        except FileNotFoundError:  # another process pruned the folder in between
+            self.fs.makedirs(posixpath.dirname(full), exist_ok=True)
+            return self.fs.open(full, "wb")
 
     def sweep(self, path: str) -> None:
         """Removes what killed writers of `path` left."""
