@@ -54,6 +54,7 @@ KEPT = {
         pipeline(evaluate={}),
         pipeline(triggers=[TRIGGER, {"name": "b", "drift": DRIFT}]),
         pipeline(schedule="0 3 * * *", timeZone="Europe/Berlin"),
+        pipeline(schedule="*/15 8-17,20 LW jan-MAR mon#1,5L,7"),
         pipeline(
             train__podTemplate={"labels": {"team": "x"}, "env": [{"name": "A", "value": "b"}]}
         ),
@@ -212,6 +213,10 @@ BROKEN = {
     "publish without train": (pipeline(train=GONE), "spec.publish", "give train"),
     "predict without publish": (pipeline(publish=GONE), "spec.predict", "give publish"),
     "deploy without publish": (pipeline(publish=GONE), "spec.deploy", "give publish"),
+    "a minute of 99": (pipeline(schedule="99 * * * *"), "spec.schedule", "minute (0-59)"),
+    "a minute of 61": (pipeline(schedule="61 * * * *"), "spec.schedule", "minute (0-59)"),
+    "a thirteenth month": (pipeline(schedule="0 3 1 13 *"), "spec.schedule", "month (1-12"),
+    "a step of nothing": (pipeline(schedule="*/0 * * * *"), "spec.schedule", "minute (0-59)"),
     "zone without schedule": (pipeline(timeZone="UTC"), "spec.timeZone", "give schedule"),
     "gate without limit": (
         pipeline(evaluate={"gates": [GATE]}),

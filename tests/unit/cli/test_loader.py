@@ -203,3 +203,19 @@ def test_an_immutable_spec_is_held_against_the_state(file):
         file("---\n".join([ALL, RUN.replace("manual", "spec")])), existing={item.ref: item.obj}
     )
     assert found.startswith("a.yaml:32 spec: a run is immutable")
+
+
+@pytest.mark.parametrize(
+    ("lines", "field", "said"),
+    [
+        ('schedule: "99 * * * *"', "spec.schedule", "minute (0-59)"),
+        ('schedule: "30-10 * * * *"', "spec.schedule", "Bad minute"),
+        ('schedule: "0 3 * * *"\n  timeZone: Mars/X', "spec.timeZone", "no time zone"),
+    ],
+)
+def test_F67_a_schedule_that_nobody_can_follow_is_refused_with_its_line(file, lines, field, said):
+    path = file(f"{PIPELINE}  {lines}\n---\n{DEPLOYMENT}---\n{STORE}")
+    (problem,) = problems(path)
+    line = 15 if field == "spec.schedule" else 16
+    assert problem.startswith(f"a.yaml:{line} {field}: ")
+    assert said in problem

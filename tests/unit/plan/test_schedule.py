@@ -1,10 +1,12 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.plan.schedule import ScheduleError, due
+from forebay.api.v1alpha1.cron import PATTERN
+from forebay.plan.schedule import ScheduleError, check, due
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 AT_THREE = DAY.replace(hour=3)
@@ -55,3 +57,36 @@ def test_F19_the_due_start_is_never_in_the_future_and_the_next_one_always_is(min
     now = DAY + timedelta(seconds=second)
     found = due(f"{minute} {hour} * * *", "America/New_York", now - timedelta(days=2), now, None)
     assert found.start <= now < found.next
+
+
+WORDS = ("*", "0", "7", "07", "12", "23", "31", "59", "61", "L", "LW", "5L", "MON", "jan", "fri#5")
+ITEMS = st.one_of(
+    st.sampled_from(WORDS),
+    st.tuples(st.sampled_from(WORDS), st.sampled_from("-/#,"), st.sampled_from(WORDS)).map("".join),
+    st.tuples(st.sampled_from(WORDS), st.just("-"), st.sampled_from(WORDS), st.just("/2")).map(
+        "".join
+    ),
+)
+
+
+@given(st.lists(ITEMS, min_size=5, max_size=5).map(" ".join))
+def test_admission_takes_every_schedule_that_the_operator_can_follow(cron):
+    try:
+        check(cron, None)
+    except ScheduleError:
+        return
+    assert re.match(PATTERN, cron)
+
+
+@pytest.mark.parametrize(
+    "text", ["99 * * * *", "* 24 * * *", "* * 0 * *", "* * * foo *", "* * * * 8"]
+)
+def test_admission_refuses_what_no_clock_shows(text):
+    assert not re.match(PATTERN, text)
+    with pytest.raises(ScheduleError, match=r"spec\.schedule: "):
+        check(text, None)
+
+
+def test_a_time_zone_that_is_not_there_is_named():
+    with pytest.raises(ScheduleError, match=r"spec\.timeZone: 'Mars/X'"):
+        check("0 3 * * *", "Mars/X")

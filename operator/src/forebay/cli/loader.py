@@ -27,6 +27,7 @@ from forebay.kube.port import (
     Obj,
     Ref,
 )
+from forebay.plan.schedule import ScheduleError, check
 
 BASE_DIR = "forebay.dev/base-dir"  # annotation: where relative `files` URLs of a DataStore start
 APPLY_ORDER = (SECRET, DATASTORE, MODEL_VERSION, DEPLOYMENT, PIPELINE, RUN)
@@ -126,10 +127,24 @@ def _schema_problems(item: Loaded, existing: Mapping[Ref, Obj]) -> list[str]:
 
     if item.ref.kind not in OWN_KINDS:
         return []
-    return [
+    found = [
         f"{item.document.place_of(cause.field)} {cause.field}: {cause.message}"
         for cause in validate(item.obj, existing.get(item.ref))
     ]
+    return found or _schedule_problems(item)
+
+
+def _schedule_problems(item: Loaded) -> list[str]:
+    """What the operator alone can judge of a schedule: its clock knows the time zones."""
+    spec = item.obj.get("spec") or {}
+    if item.ref.kind != PIPELINE or not spec.get("schedule"):
+        return []
+    try:
+        check(spec["schedule"], spec.get("timeZone"))
+    except ScheduleError as error:
+        field = str(error).partition(":")[0]
+        return [f"{item.document.place_of(field)} {error}"]
+    return []
 
 
 def _dangling(loaded: Sequence[Loaded], existing: Mapping[Ref, Obj]) -> list[str]:

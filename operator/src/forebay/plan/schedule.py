@@ -13,7 +13,7 @@ from cronsim import CronSim, CronSimError
 
 
 class ScheduleError(ValueError):
-    """The cron expression or the time zone cannot be read; the message says which field."""
+    """The cron expression or the time zone cannot be read; the message begins with the field."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,11 @@ class Due:
     start: datetime | None
     missed: datetime | None
     next: datetime | None
+
+
+def check(cron: str, zone: str | None) -> None:
+    """Raises ScheduleError when the operator could not follow this schedule."""
+    _simulate(cron, datetime.now(_zone(zone)))
 
 
 def due(

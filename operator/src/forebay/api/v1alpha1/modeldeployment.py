@@ -61,7 +61,12 @@ class Rest(Block):
     enabled: Annotated[bool, about("False: no REST service.", True)] = True
     port: Annotated[
         int,
-        about("Port of the Service where the model answers; a TCP port.", 3000, ge=1024, le=65535),
+        about(
+            "Where the model answers on a machine without a cluster; a TCP port. In a cluster its Service has port 80.",
+            3000,
+            ge=1024,
+            le=65535,
+        ),
     ] = 3000
     batching: Annotated[
         Batching, about("Computing requests together.", {"maxSize": 64, "maxLatencyMs": 10})

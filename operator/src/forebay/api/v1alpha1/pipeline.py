@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from forebay.api.v1alpha1 import cron
 from forebay.api.v1alpha1.base import Block, Rule, about
 from forebay.api.v1alpha1.conditions import ProgressStatus, Status
 from forebay.api.v1alpha1.pods import PodTemplate
@@ -94,6 +95,11 @@ class PipelineSpec(Block):
             "!has(self.deploy) || has(self.publish)",
             "deploy needs a model version: give publish",
             ".deploy",
+        ),
+        Rule(
+            f"!has(self.schedule) || self.schedule.matches('{cron.PATTERN}')",
+            cron.SAID,
+            ".schedule",
         ),
         Rule(
             "!has(self.timeZone) || has(self.schedule)",
