@@ -6,7 +6,7 @@ from forebay.api import cel
 from forebay.api.kinds import KINDS
 from forebay.api.schema import validate, with_defaults
 from forebay.api.structural import RULES, schema_of
-from tests.unit.api import accelerators
+from tests.unit.api import accelerators, schedules
 from tests.unit.api.good import GONE, deployment, good, pipeline, store
 
 TX = {"storeRef": {"name": "kafka"}, "topic": "tx"}
@@ -50,11 +50,10 @@ KEPT = {
         pipeline(preprocess=GONE, evaluate=GONE),
         pipeline(train={"entrypoint": "pkg.train:main", "runtime": "sklearn"}),
         *accelerators.KEPT,
+        *schedules.KEPT,
         pipeline(evaluate={"gates": [{**GATE, "compareTo": "Production", "maxDrop": "0.01"}]}),
         pipeline(evaluate={}),
         pipeline(triggers=[TRIGGER, {"name": "b", "drift": DRIFT}]),
-        pipeline(schedule="0 3 * * *", timeZone="Europe/Berlin"),
-        pipeline(schedule="*/15 8-17,20 LW jan-MAR mon#1,5L,7"),
         pipeline(
             train__podTemplate={"labels": {"team": "x"}, "env": [{"name": "A", "value": "b"}]}
         ),
@@ -181,6 +180,7 @@ BROKEN = {
         "needs runtime",
     ),
     **accelerators.BROKEN,
+    **schedules.BROKEN,
     "no stage": (
         good("NoSQLPipeline") | {"spec": {}},
         "spec",
@@ -213,11 +213,6 @@ BROKEN = {
     "publish without train": (pipeline(train=GONE), "spec.publish", "give train"),
     "predict without publish": (pipeline(publish=GONE), "spec.predict", "give publish"),
     "deploy without publish": (pipeline(publish=GONE), "spec.deploy", "give publish"),
-    "a minute of 99": (pipeline(schedule="99 * * * *"), "spec.schedule", "minute (0-59)"),
-    "a minute of 61": (pipeline(schedule="61 * * * *"), "spec.schedule", "minute (0-59)"),
-    "a thirteenth month": (pipeline(schedule="0 3 1 13 *"), "spec.schedule", "month (1-12"),
-    "a step of nothing": (pipeline(schedule="*/0 * * * *"), "spec.schedule", "minute (0-59)"),
-    "zone without schedule": (pipeline(timeZone="UTC"), "spec.timeZone", "give schedule"),
     "gate without limit": (
         pipeline(evaluate={"gates": [GATE]}),
         "spec.evaluate.gates[0]",

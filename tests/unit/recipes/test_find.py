@@ -24,6 +24,7 @@ class Mine:
 def package(monkeypatch):
     module = types.ModuleType("acme_models")
     module.Mine, module.made, module.number = Mine, Mine(), 7
+    module.train = lambda: None
     monkeypatch.setitem(sys.modules, "acme_models", module)
 
 
@@ -64,6 +65,11 @@ def test_an_entrypoint_names_a_class_or_an_object(package, target):
         ("acme_models:nothing", "ReferenceMissing", "nothing"),
         ("no_such_package:Mine", "ReferenceMissing", "image"),
         ("acme_models:number", "FieldNotSupportedInMode", "fit"),
+        (
+            "acme_models:train",
+            "FieldNotSupportedInMode",
+            "train is a function; it has to be an object",
+        ),
     ],
 )
 def test_an_entrypoint_that_is_no_recipe_is_refused_with_what_is_missing(

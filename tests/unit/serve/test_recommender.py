@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 
 from forebay_workloads.serve.errors import RequestError
 from forebay_workloads.serve.model import OnnxModel
 from forebay_workloads.serve.recommender import Recommender
+from tests.unit.serve import graphs
 from tests.unit.serve.graphs import factors
 
 
@@ -33,6 +35,15 @@ def test_an_unknown_user_gets_the_popular_items(recommender):
     answer = recommender.recommend("zoe", 10)
     assert answer["known"] is False
     assert items(answer) == ["c", "a"]
+
+
+def test_the_popular_items_come_in_the_order_of_their_scores(monkeypatch):
+    monkeypatch.setattr(graphs, "USER_MATRIX", np.array([[1, 0], [0, 1], [1, 0]], np.float32))
+    answer = Recommender(OnnxModel(factors()), factors()).recommend("zoe", 10)
+    assert [(one["rank"], one["item"], one["score"]) for one in answer["items"]] == [
+        (1, "a", 4.0),
+        (2, "c", 2.0),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -53,3 +53,8 @@ def test_a_password_is_struck_out_before_the_message_is_cut():
 def test_what_is_no_error_of_the_driver_is_left_alone():
     with pytest.raises(ZeroDivisionError), errors.spoken("here"):
         raise ZeroDivisionError
+
+
+def test_hosts_that_nobody_knows_are_said_in_words():
+    found = errors.translated(cassandra.UnresolvableContactPoints({}), "Cassandra nowhere:9042")
+    assert "no name server knows an address for any of its hosts" in found.message

@@ -219,3 +219,16 @@ def test_what_the_driver_says_of_itself_is_left_out_of_its_errors():
     with pytest.raises(RetryableError) as caught, spoken("MongoDB a"):
         raise ServerSelectionTimeoutError(said)
     assert caught.value.message == "MongoDB a: mongo.nowhere:27017: unknown host"
+
+
+def test_of_a_servers_answer_its_sentence_and_name_are_told():
+    answer = {
+        "ok": 0.0,
+        "errmsg": "Authentication failed.",
+        "code": 18,
+        "codeName": "AuthenticationFailed",
+        "$clusterTime": {"signature": {"hash": b"\x00" * 20}},
+    }
+    with pytest.raises(ConfigError) as caught, spoken("MongoDB a"):
+        raise OperationFailure("Authentication failed., full error: {…}", 18, answer)
+    assert caught.value.message == "MongoDB a: Authentication failed. (AuthenticationFailed)"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
+from inspect import isfunction
 from typing import Any
 
 from forebay_workloads.errors import ConfigError
@@ -74,8 +75,11 @@ def _entrypoint(target: str) -> Recipe:
         name for name in ("name", "runtime") if not isinstance(getattr(recipe, name, None), str)
     ]
     if missing:
+        what = "is a function" if isfunction(recipe) else f"lacks {', '.join(missing)}"
         raise ConfigError(
-            "FieldNotSupportedInMode", f"train.entrypoint: {target} lacks {', '.join(missing)}"
+            "FieldNotSupportedInMode",
+            f"train.entrypoint: {target} {what}; it has to be an object with name, runtime and the "
+            f"functions {', '.join(_FUNCTIONS)}",
         )
     return recipe
 

@@ -38,7 +38,7 @@ class Recommender:
         return {"user": np.array([user], dtype=object), "item": np.array([""], dtype=object)}
 
     def recommend(self, user: Any, top: Any = 10) -> dict[str, Any]:
-        """`{user, known, items: [{item, score, rank}]}`; an unknown user gets the most popular items."""
+        """`{user, known, items: [{item, score, rank}]}`; an unknown user gets the most popular items, best first."""
         if isinstance(user, bool) or not isinstance(user, str | int):
             raise RequestError("must be a string or an integer", "user")
         if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= MAX_TOP:
@@ -68,7 +68,8 @@ class Recommender:
             "item": np.array(items, dtype=object),
         }
         scores = self._model.run(feeds)["rating"].tolist() if items else []
+        best = sorted(zip(items, scores, strict=True), key=lambda one: -one[1])
         return [
             {"rank": rank, "item": item, "score": score}
-            for rank, (item, score) in enumerate(zip(items, scores, strict=True), 1)
+            for rank, (item, score) in enumerate(best, 1)
         ]

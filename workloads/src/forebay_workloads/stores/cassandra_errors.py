@@ -66,6 +66,8 @@ def spoken(what: str, secrets: Sequence[str] = ()) -> Iterator[None]:
 def translated(error: Exception, what: str, secrets: Sequence[str] = ()) -> StageError:
     """The error of ours that says what happened and whether a retry makes sense."""
     text = without(str(error), secrets) or type(error).__name__
+    if isinstance(error, cassandra.UnresolvableContactPoints):  # it says «{}»
+        text = "no name server knows an address for any of its hosts"
     message = f"{what}: {cut(ValueError(text))}"
     causes = roots(error)
     if any(isinstance(cause, _AUTH) for cause in causes):

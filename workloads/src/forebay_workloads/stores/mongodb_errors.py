@@ -71,7 +71,7 @@ def spoken(what: str, secrets: Sequence[str] = ()) -> Iterator[None]:
 
 def translated(error: Exception, what: str, secrets: Sequence[str] = ()) -> StageError:
     """The error of ours that says what happened and whether a retry makes sense."""
-    text = _CHATTER.sub("", without(str(error), secrets)) or type(error).__name__
+    text = _CHATTER.sub("", without(_said(error), secrets)) or type(error).__name__
     message = f"{what}: {cut(ValueError(text))}"
     if isinstance(error, errors.OperationFailure):
         return _of_server(error, message)
@@ -82,6 +82,15 @@ def translated(error: Exception, what: str, secrets: Sequence[str] = ()) -> Stag
     if isinstance(error, errors.ConfigurationError):
         return ConfigError("FieldNotSupportedInMode", message)
     return DataError("SchemaMismatch", message)  # what cannot be encoded or decoded
+
+
+def _said(error: Exception) -> str:
+    """The server's sentence and its name for it; the driver adds the whole answer, which helps nobody."""
+    details = error.details if isinstance(error, errors.OperationFailure) else None
+    if not details or not details.get("errmsg"):
+        return str(error)
+    name = details.get("codeName")
+    return f"{details['errmsg']} ({name})" if name else str(details["errmsg"])
 
 
 def _of_server(error: errors.OperationFailure, message: str) -> StageError:

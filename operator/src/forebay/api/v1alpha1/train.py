@@ -145,7 +145,11 @@ class Train(Block):
         None
     )
     entrypoint: Annotated[
-        Entrypoint | None, about("Your code: module, colon, name.", "mypackage.train:main")
+        Entrypoint | None,
+        about(
+            "Your code: module, colon, name of an object with a recipe's functions.",
+            "mypackage.ranker:RECIPE",
+        ),
     ] = None
     image: Annotated[
         Image | None,
