@@ -53,6 +53,19 @@ async def test_a_first_deployment_that_goes_well_tells_of_no_missing_version(tmp
     await cluster.kube.close()
 
 
+async def test_while_a_second_run_is_under_way_the_pipeline_shows_what_the_first_published(cluster):
+    await cluster.apply(*world())
+    reconciler = cluster.reconciler()
+    await cluster.settle(reconciler)
+    cluster.ends["ingest"] = None
+    await cluster.apply(again("second"))
+    await until(cluster, reconciler, "ingest")
+    status = (await cluster.one(PIPELINE))["status"]
+    ready = next(one for one in status["conditions"] if one["type"] == "Ready")
+    assert status["modelVersion"] == "movies-v1"
+    assert (ready["status"], ready["reason"], status["phase"]) == ("True", "Running", "Running")
+
+
 async def test_a_second_run_replaces_the_version_and_keep_removes_the_oldest(cluster):
     await cluster.apply(*world())
     reconciler = cluster.reconciler()

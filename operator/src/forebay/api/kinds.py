@@ -114,7 +114,7 @@ _INFOS = (
             READY,
             Column("PHASE", ".status.phase"),
             PROGRESS,
-            Column("MODEL", ".status.lastRun.modelVersion"),
+            Column("MODEL", ".status.modelVersion"),
             REASON,
             Column("RUN", ".status.lastRun.name", priority=1),
             Column("SCHEDULE", ".spec.schedule", priority=1),

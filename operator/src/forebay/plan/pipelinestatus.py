@@ -34,6 +34,7 @@ def status(draft: Draft) -> dict[str, Any]:
         "phase": _phase(draft, conditions),
         "conditions": conditions.items(),
         "lastRun": last,
+        "modelVersion": _model_version(draft),
         "active": [run["metadata"]["name"] for run in draft.active][-_ACTIVE:],
         "progress": (newest.get("status") or {}).get("progress") if newest else None,
         "lastScheduleTime": draft.handled.keys.get(SCHEDULE),
@@ -76,6 +77,15 @@ def _last_run(draft: Draft) -> Mapping[str, Any] | None:
     return before
 
 
+def _model_version(draft: Draft) -> str | None:
+    """What the newest run that published something published; runs go, this stays."""
+    for run in reversed(draft.runs):
+        if version := (run.get("status") or {}).get("modelVersion"):
+            return str(version)
+    before: str | None = (draft.observed.object.get("status") or {}).get("modelVersion")
+    return before
+
+
 def _run_summary(run: Obj) -> dict[str, Any]:
     status, trigger = run.get("status") or {}, run["spec"].get("trigger") or {}
     summary = {
@@ -96,7 +106,7 @@ def _phase(draft: Draft, conditions: Conditions) -> str:
     found = {c["type"]: c for c in conditions.items()}
     if found[READY]["reason"] in (Reason.Suspended, Reason.ReconcilePaused):
         return "Suspended"
-    if draft.active:
+    if draft.active or draft.create:
         return "Running"
     if found["Stalled"]["status"] == "True":
         return "Failed"
@@ -127,7 +137,7 @@ def _summary(draft: Draft, conditions: Conditions) -> None:
     elif draft.active or draft.create:
         name = (draft.create or draft.active)[-1]["metadata"]["name"]
         found = _active_ready(draft)
-        reason = why if good else found.get("reason") or Reason.Progressing
+        reason = Reason.Running if good else found.get("reason") or Reason.Progressing
         hindered = found.get("message") if found.get("status") == "False" else None
         said = f"run {name}: {hindered}" if hindered else f"run {name} is active"
         conditions.reconciling(reason, said, ready=good)

@@ -269,6 +269,9 @@ class PipelineStatus(Status):
         Text | None, about("Computed from the conditions, for the print column only.", "Ready")
     ] = None
     last_run: Annotated[LastRun | None, about("The newest run.", {"name": "fraud-28c1a90f"})] = None
+    model_version: Annotated[
+        VersionName | None, about("The newest version that a run published.", "fraud-v7")
+    ] = None
     active: Annotated[
         list[Text], about("Names of runs that are not finished.", ["fraud-28c1a90f"], max_length=64)
     ] = Field(default_factory=list)
