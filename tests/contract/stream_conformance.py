@@ -64,7 +64,7 @@ class StreamConformance:
         assert {record.topic for record in found} == {"t"}
 
     @given(keys=st.lists(st.none() | st.binary(min_size=1, max_size=2), max_size=40))
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, suppress_health_check=list(HealthCheck))
     def test_equal_keys_go_to_one_partition_in_order(self, stream, keys):
         drain(stream, "laws")
         stream.produce("t", [str(index).encode() for index in range(len(keys))], keys)
@@ -135,15 +135,15 @@ class StreamConformance:
         started = time.monotonic()
         polled = stream.consume(["nothing"], "g", 10, 0.1)
         assert (list(polled.records), dict(polled.positions)) == ([], {})
-        assert 0.09 <= time.monotonic() - started < 1.5
+        assert 0.09 <= time.monotonic() - started < 10
 
     def test_a_poll_ends_when_the_first_record_arrives(self, stream, adapter):
         other = adapter.open()
         timer = threading.Timer(0.1, lambda: other.produce("t", [b"x"]))
         timer.start()
         started = time.monotonic()
-        assert len(stream.consume(["t"], "g", 10, 5.0).records) == 1
-        assert time.monotonic() - started < 3.0
+        assert len(stream.consume(["t"], "g", 10, 60.0).records) == 1
+        assert time.monotonic() - started < 30
         timer.join()
         other.close()
 

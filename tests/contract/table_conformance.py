@@ -30,7 +30,7 @@ class TableConformance:
         assert sorted(read(store, "every"), key=lambda row: row["id"]) == rows.ROWS
 
     @given(batch=rows.tables())
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
     def test_what_is_written_is_what_is_read(self, store, batch):
         table = f"t{next(self.names)}"
         fill(store, table, batch)

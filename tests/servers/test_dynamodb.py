@@ -341,4 +341,4 @@ def test_an_online_read_keeps_its_deadline_where_nothing_answers(adapter):
             with pytest.raises(RetryableError) as caught:
                 opened.get("t", [{"id": 1}], timeout=0.3)
             assert caught.value.reason == "DeadlineExceeded"
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 5

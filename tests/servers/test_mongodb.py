@@ -297,7 +297,7 @@ def test_an_online_read_keeps_its_deadline_where_no_server_answers(adapter):
         with pytest.raises(RetryableError) as caught:
             opened.get("t", [{"id": 1}], timeout=0.3)
         assert caught.value.reason == "DeadlineExceeded"
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5
 
 
 def test_a_probe_says_what_the_server_is(store):  # noqa: F811
@@ -315,4 +315,4 @@ def test_an_online_read_keeps_its_deadline_where_nothing_answers(adapter):
             with pytest.raises(RetryableError) as caught:
                 opened.get("t", [{"id": 1}], timeout=0.3)
             assert caught.value.reason == "DeadlineExceeded"
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 5

@@ -44,7 +44,7 @@ async def test_a_beat_is_an_object_that_comes_back_on_the_watch(kube):
     clock = Clock()
     heart = Heart(kube, REF, Pulse(60), clock)
     assert await heart.beat()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         async for event in kube.watch(CONFIG_MAP):
             assert heart.hears(event.object)
             break
@@ -91,7 +91,7 @@ async def test_F06_a_beat_that_is_not_taken_is_tried_again_soon_and_condemns_nob
     away = Away()
     heart = Heart(away, REF, Pulse(60), clock)  # type: ignore[arg-type]  # all it uses
     task = asyncio.create_task(heart.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while away.asked < 3:
             await asyncio.sleep(0.01)
     clock.now = 1e6

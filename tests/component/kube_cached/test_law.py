@@ -148,7 +148,7 @@ async def play(steps, order):
         assert remembered == there
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(NAMES)), max_size=25),
     st.permutations(("answers", "events", "list")),

@@ -244,7 +244,7 @@ def event(kind, name, version):
 
 async def take(kube, count, kind=JOB):
     seen = []
-    async with asyncio.timeout(5), aclosing(kube.watch(kind, "shop")) as events:
+    async with asyncio.timeout(30), aclosing(kube.watch(kind, "shop")) as events:
         async for found in events:
             seen.append((found.type, found.object["metadata"]["name"]))
             if len(seen) == count:
@@ -304,7 +304,7 @@ async def test_a_watch_that_fell_behind_tells_the_difference_from_a_new_list(kub
     fake.put(f"{JOBS}/gone", labels={"forebay.dev/owner-uid": "u"}, managedFields=[{"big": 1}])
     fake.watches += [gone]
     seen = []
-    async with asyncio.timeout(5), aclosing(kube.watch(JOB, "shop")) as events:
+    async with asyncio.timeout(30), aclosing(kube.watch(JOB, "shop")) as events:
         async for found in events:
             seen.append((found.type, found.object["metadata"]["name"]))
             if len(seen) == 3:

@@ -177,7 +177,7 @@ class World:
         return found
 
 
-async def until(condition, seconds=10):
+async def until(condition, seconds=30):
     """The first true answer; fails when there is none in time."""
     async with asyncio.timeout(seconds):
         while True:
@@ -191,7 +191,7 @@ async def until(condition, seconds=10):
 async def get(port, path="/"):
     """The body of an HTTP answer, or None when nobody answers."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
                 writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())

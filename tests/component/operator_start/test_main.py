@@ -164,9 +164,9 @@ async def test_a_change_that_kopf_hears_becomes_a_pass_over_the_object(monkeypat
     kube = NoObjects()
     process = Process(kube, Environment.read({"FOREBAY_METRICS_PORT": "0"}))  # type: ignore[arg-type]  # all it uses
     process.start()
-    await process.listed()
+    await process.started()
     await changed({"type": "ADDED", "object": store()}, kopf.Memo(process=process))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await process.reconciler.idle()
     await process.stop()
     await process.stop()
@@ -190,8 +190,8 @@ async def test_nothing_is_decided_before_everything_was_listed(monkeypatch):
     process.start()
     process.heard("ADDED", store())
     assert not seen
-    async with asyncio.timeout(2):
-        await process.listed()
+    async with asyncio.timeout(30):
+        await process.started()
         await process.reconciler.idle()
     await process.stop()
     assert len(seen) == 1

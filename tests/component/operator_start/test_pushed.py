@@ -86,8 +86,8 @@ async def test_a_process_answers_on_its_port_and_counts(api, unused_tcp_port):
     process = Process(api, start.environment, start=start)
     process.start()
     trust = ssl.create_default_context(cadata=start.material.ca)
-    async with asyncio.timeout(10), aiohttp.ClientSession() as session:
-        await process.listed()
+    async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+        await process.started()
         url = f"https://localhost:{unused_tcp_port}/v1/progress"
         headers = {"Authorization": "Bearer nobody"}
         answer = await session.post(url, data="{}", headers=headers, ssl=trust)

@@ -54,8 +54,8 @@ async def test_a_process_is_ready_once_its_own_beat_was_heard(
     process = Process(source, env)
     process.start()
     url = f"http://127.0.0.1:{unused_tcp_port}"
-    async with asyncio.timeout(10), aiohttp.ClientSession() as session:
-        await process.listed()
+    async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+        await process.started()
         beat = Ref(CONFIG_MAP, "forebay-system", "forebay-heartbeat")
         while (told := await source.get(beat)) is None:
             await asyncio.sleep(0.01)
@@ -75,7 +75,7 @@ async def test_a_port_that_is_taken_ends_the_process(tmp_path, monkeypatch, unus
         Source(tmp_path / "api.db"), environment(FOREBAY_HEALTH_PORT=str(unused_tcp_port))
     )
     process.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not signals:
             await asyncio.sleep(0.01)
     await process.stop()

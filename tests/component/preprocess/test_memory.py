@@ -50,7 +50,7 @@ def test_a_random_split_of_many_rows_is_quick(tmp_path):
     with Engine(tmp_path, threads=1) as engine:
         engine.load("t", schema, [pa.record_batch([range(200_000)], schema)])
         wanted = shares({"by": "random", "test": "0.2", "validation": "0.1"}, None)
-        started = time.monotonic()
+        started = time.process_time()
         rule = cut(engine, "t", engine.types("t"), wanted)
-        assert time.monotonic() - started < 2  # one key as text for each row would take 16 s
+        assert time.process_time() - started < 4  # one key as text for each row would take 16 s
         assert rule.counts == {"train": 140_000, "validation": 20_000, "test": 40_000}

@@ -93,7 +93,7 @@ KINDS = (
     (ModelDeployment, deployments),
 )
 objects = st.one_of(st.tuples(st.just(kind), meta, specs) for kind, specs in KINDS)
-slow = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 @slow

@@ -123,7 +123,7 @@ async def followed(kube, applied, *, earlier=()):
         return next(answers, True)
 
     follower = follow.Follower(kube, applied, set(earlier), lambda _ref: None, screen, answering)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         return await follower.until_done(), screen
 
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay_workloads.codecs.json_records import DEPTH, JsonRecords
@@ -99,7 +99,6 @@ def test_rows_that_fit_are_kept_as_they_are(drawn):
 
 
 @given(st.lists(st.tuples(documents, written), max_size=12))
-@settings(deadline=None)
 def test_no_object_is_said_to_have_a_name_twice_that_has_not(drawn):
     records = [dumped(document, separators) for document, separators in drawn]
     for schema in (None, SCHEMA):
@@ -119,7 +118,6 @@ def test_a_name_that_comes_twice_is_always_found(document, data, separators):
 
 
 @given(st.lists(st.none() | st.binary(max_size=40) | documents.map(dumped), max_size=12))
-@settings(deadline=None)
 def test_any_bytes_leave_every_record_in_one_place(records):
     for schema in (None, SCHEMA):
         holds(records, JsonRecords().decode(records, schema))

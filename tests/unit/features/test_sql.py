@@ -62,7 +62,7 @@ def approximately(value):
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.lists(EVENT, min_size=1, max_size=12), delay=st.sampled_from(["0s", "1ms", "3s", "1h"])
 )
@@ -74,7 +74,7 @@ def test_the_sql_agrees_with_the_meaning_on_random_events(engine, rows, delay):
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(rows=st.lists(EVENT, min_size=2, max_size=10), data=st.data())
 def test_what_happens_later_or_at_the_same_moment_changes_no_feature(engine, rows, data):
     chosen = data.draw(st.integers(0, len(rows) - 1))

@@ -149,7 +149,7 @@ RECORD = (
 CHOICE = st.sampled_from(["Ignore", "DeadLetter"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(RECORD, max_size=12),
     st.builds(Policy, st.sampled_from(["Ignore", "Evolve", "DeadLetter"]), CHOICE, CHOICE, CHOICE),

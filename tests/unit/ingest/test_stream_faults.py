@@ -234,7 +234,7 @@ def start(stage, **parts):
 
 def until(condition):
     end = threading.Event()
-    for _ in range(400):
+    for _ in range(3000):
         if condition():
             return
         end.wait(0.01)

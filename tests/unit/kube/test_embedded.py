@@ -229,7 +229,7 @@ class TestGarbageCollection:
 async def events(kube, kind, count):
     """The first `count` events of a watch as (type, name)."""
     seen = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async for event in kube.watch(kind):
             seen.append((event.type, event.object["metadata"]["name"]))
             if len(seen) == count:

@@ -56,7 +56,7 @@ def test_a_long_statement_is_stopped_when_the_stage_must_stop(engine):
         engine.execute(
             "CREATE TABLE t AS SELECT sum(a.range) FROM range(100000) a, range(1000000) b"
         )
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60  # it would take an hour
 
 
 def test_progress_moves_between_its_bounds(engine, monkeypatch):

@@ -66,7 +66,7 @@ def test_every_type_comes_back_as_it_was_written():
 
 
 @given(batch=rows.tables())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_table_comes_back_as_it_was_written(batch):
     for one, other in zip(batch.to_pylist(), sent(batch).to_pylist(), strict=True):
         assert rows.same(one, other)

@@ -27,7 +27,7 @@ def test_every_type_comes_back_as_it_was():
 
 
 @given(batch=rows.tables())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_content_comes_back_as_it_was(batch):
     pairs = zip(batch.to_pylist(), through(batch).to_pylist(), strict=True)
     assert all(rows.same(*pair) for pair in pairs)

@@ -43,7 +43,7 @@ def test_every_type_comes_back_as_it_was():
 
 
 @given(batch=rows.tables())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_content_comes_back_as_it_was(batch):
     for column in batch.columns:
         found = through(column).to_pylist()
@@ -57,14 +57,12 @@ def test_whole_numbers_are_exact(numbers):
 
 
 @given(st.lists(st.floats(allow_nan=False)))
-@settings(deadline=None)
 def test_floats_are_exact_to_the_last_bit(numbers):
     found = through(pa.array(numbers, pa.float64())).to_pylist()
     assert [one.hex() for one in found] == [one.hex() for one in numbers]
 
 
 @given(st.lists(st.decimals(allow_nan=False, allow_infinity=False, places=20, max_value=10**50)))
-@settings(deadline=None)
 def test_decimals_are_exact_also_where_the_service_has_fewer_digits(numbers):
     column = pa.array([n for n in numbers if abs(n) < 10**50], pa.decimal256(76, 20))
     assert through(column).equals(column)

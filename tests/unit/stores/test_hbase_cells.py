@@ -25,7 +25,7 @@ def test_every_type_comes_back_as_it_was():
 
 
 @given(batch=rows.tables())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_content_comes_back_as_it_was(batch):
     for column in batch.columns:
         found = through(column).to_pylist()
@@ -88,7 +88,7 @@ PAIRS = {
 
 @pytest.mark.parametrize("kind", PAIRS, ids=str)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_names_sort_as_their_keys_and_two_keys_have_two_names(kind, data):
     keys = data.draw(st.lists(st.tuples(PAIRS[kind], PAIRS[kind]), min_size=2, max_size=8))
     columns = [pa.array([key[part] for key in keys], kind) for part in (0, 1)]

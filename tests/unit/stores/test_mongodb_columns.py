@@ -53,7 +53,7 @@ def test_every_type_is_read_by_columns_as_it_was_written():
 
 
 @given(batch=rows.tables(), merge=st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_content_is_read_as_it_was_written(batch, merge):
     found = read(written(batch, merge=merge), batch.schema)
     found.validate(full=True)
@@ -69,7 +69,7 @@ VALUES = st.one_of(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4), max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_documents_of_any_shape_give_the_same_rows_both_ways(documents):
     schema = inferred([{"a": None}, *documents]).schema
     pages = Pages(schema, "t", own=False)

@@ -44,7 +44,7 @@ def test_every_type_comes_back_as_it_was():
 
 
 @given(batch=rows.tables())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_content_comes_back_as_it_was(batch):
     for merge in (False, True):
         documents, schema = through(batch, merge=merge)

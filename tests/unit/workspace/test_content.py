@@ -37,7 +37,7 @@ def digest(batches):
     return running.value()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows=st.lists(ROW, max_size=12), cut=st.integers(0, 12))
 def test_batching_and_slicing_do_not_change_the_digest(rows, cut):
     whole = pa.RecordBatch.from_pylist(rows, SCHEMA)

@@ -34,7 +34,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
         raise kopf.PermanentError(str(error)) from error
     memo.process = await Process.connected(environment, namespaces)
     memo.process.start()
-    await memo.process.listed()
+    await memo.process.started()
 
 
 @kopf.on.cleanup()

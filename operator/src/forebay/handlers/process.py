@@ -65,7 +65,7 @@ class Process:
             lambda: self._vital.pulse.delay,
         )
         self._resync = Resync(self._kube, lambda obj: react(self.reconciler, obj))
-        self._listed = asyncio.Event()
+        self._listed, self._open = asyncio.Event(), asyncio.Event()
 
     @classmethod
     async def connected(cls, environment: Environment, namespaces: tuple[str, ...] = ()) -> Self:
@@ -92,6 +92,7 @@ class Process:
             for site in (*vital, *self._pushed.sites()):
                 open_.push_async_callback(site.stop)
                 await site.start()
+            self._open.set()
             await asyncio.get_running_loop().create_future()
 
     async def _work(self) -> None:
@@ -105,9 +106,10 @@ class Process:
             group.create_task(self._vital.run())
             group.create_task(self._pushed.run())
 
-    async def listed(self) -> None:
-        """Returns when all that is there has been read."""
+    async def started(self) -> None:
+        """Returns when all that is there has been read and the ports are open."""
         await self._listed.wait()
+        await self._open.wait()
 
     def heard(self, kind: str | None, obj: Obj) -> None:
         """A watch's event about an object: remembers it and wakes whom it concerns."""
