@@ -9,18 +9,17 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
-from forebay_workloads.codecs.fit import row_key
 from forebay_workloads.errors import ConfigError, StageError, cut
 from forebay_workloads.stores import cassandra_statements as cql
 from forebay_workloads.stores import cassandra_types as types
 from forebay_workloads.stores import checks
-from forebay_workloads.stores.base import RowError, WriteReport
+from forebay_workloads.stores.base import WriteReport
 from forebay_workloads.stores.cassandra_batches import (
     Owners,
     batches,
@@ -32,7 +31,8 @@ from forebay_workloads.stores.cassandra_catalog import Catalog, TableInfo, writa
 from forebay_workloads.stores.cassandra_codecs import Encoded, Refused
 from forebay_workloads.stores.cassandra_connection import Connection
 from forebay_workloads.stores.cassandra_window import Request, Window
-from forebay_workloads.stores.rows import accepted
+from forebay_workloads.stores.known import holding
+from forebay_workloads.stores.rows import upserted
 
 KEY_BYTES = 65_535  # of one column of a key
 
@@ -56,20 +56,15 @@ class Writes:
         ttl: float | None = None,
     ) -> WriteReport:
         """Upserts; the last of several rows with one key is kept."""
-        info = self._catalog.remembered(table)
+        info = holding(self._catalog, table, batch.schema)
         writable(info)
         checks.same_key(table, key, info.key)
         if merge:
             info = self._catalog.widen(info, batch.schema)
+        checks.known_columns(table, batch.schema, info.schema)
+        put = partial(self._put, info, ttl=ttl)
         try:
-            checks.known_columns(table, batch.schema, info.schema)
-        except StageError:
-            info = self._catalog.info(table)  # it may have got the column since
-            checks.known_columns(table, batch.schema, info.schema)
-        if not batch.num_rows:
-            return WriteReport(0)
-        try:
-            return self._upsert(info, batch, merge=merge, ttl=ttl)
+            return upserted(batch, info.schema, info.key, put, merge=merge, held=types.held)
         except StageError as error:
             self._catalog.forget(table)
             self._explain(info, batch, error)
@@ -82,15 +77,11 @@ class Writes:
         now = self._catalog.info(info.name)
         checks.known_columns(info.name, batch.schema, now.schema)
 
-    def _upsert(
-        self, info: TableInfo, batch: pa.RecordBatch, *, merge: bool, ttl: float | None
-    ) -> WriteReport:
-        fields = [f for f in info.schema if not merge or f.name in batch.schema.names]
-        rows, errors = accepted(_numbered(batch), [*fields, _NUMBER], info.key, types.held)
-        numbers = rows.column(rows.num_columns - 1).to_pylist()
+    def _put(self, info: TableInfo, rows: pa.RecordBatch, *, ttl: float | None) -> dict[int, str]:
+        """Row → why it is not in, for each that is not."""
+        fields = list(rows.schema)
         with self._connection.speak(f"table {info.name!r}"):
-            names = [field.name for field in fields]
-            text = cql.insert(info.target, names, ends=ttl is not None)
+            text = cql.insert(info.target, rows.schema.names, ends=ttl is not None)
             statement = self._connection.prepare(text)
         columns = [
             info.codec(field.name).encode(rows.column(index), statement.column_metadata[index].type)
@@ -104,15 +95,7 @@ class Writes:
         if ttl is not None:
             columns.append([struct.pack(">i", math.ceil(ttl))] * rows.num_rows)
         requests = self._requests(statement, columns, last, [place[n] for n in info.partition])
-        bad |= self._send(info, statement, columns, requests)
-        errors += [
-            RowError(
-                numbers[row], row_key(batch, info.key, numbers[row]), "SchemaMismatch", message
-            )
-            for row, message in bad.items()
-        ]
-        errors.sort(key=lambda error: error.index)
-        return WriteReport(rows.num_rows - len(bad), errors)
+        return bad | self._send(info, statement, columns, requests)
 
     def _requests(
         self,
@@ -158,14 +141,6 @@ class Writes:
         if self._catalog.info(info.name).cql != info.cql and bad:
             raise self._connection.translated(bad[0][1], what) from bad[0][1]
         return {request.of[0]: f"refused by the server: {cut(error)}" for request, error in bad}
-
-
-_NUMBER = pa.field("_forebay_number", pa.int64())
-
-
-def _numbered(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """With the rows' numbers as a column: some rows will be left out."""
-    return batch.append_column(_NUMBER, pa.array(np.arange(batch.num_rows)))
 
 
 def unfit(

@@ -17,17 +17,17 @@ from typing import Any
 import pyarrow as pa
 from couchbase import subdocument
 
-from forebay_workloads.codecs.fit import row_key
 from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.stores import checks
-from forebay_workloads.stores.base import RowError, WriteReport
+from forebay_workloads.stores.base import WriteReport
 from forebay_workloads.stores.couchbase_catalog import Catalog, TableInfo
 from forebay_workloads.stores.couchbase_connection import Connection
 from forebay_workloads.stores.couchbase_errors import MISSING
 from forebay_workloads.stores.couchbase_index import Index
 from forebay_workloads.stores.couchbase_names import Bad, names_of, path
 from forebay_workloads.stores.couchbase_values import body, columns_of
-from forebay_workloads.stores.rows import accepted
+from forebay_workloads.stores.known import holding
+from forebay_workloads.stores.rows import upserted
 
 SLICE = 2_000  # documents of which the next ones are taken to be new or not
 FIELDS = 16  # that one request sets: the server takes no more
@@ -56,27 +56,17 @@ class Writes:
         ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; rows without a whole key, or that do not fit, are named."""
-        info = self._catalog.remembered(table)
-        if not set(batch.schema.names) <= set(info.schema.names):
-            info = self._catalog.info(table)
+        info = holding(self._catalog, table, batch.schema)
         info.checked_key(key)
         if merge:
             info = self._catalog.widen(info, batch.schema)
         checks.known_columns(table, batch.schema, info.schema)
-        wished = [f for f in info.schema if not merge or f.name in batch.schema.names]
-        rows, errors = accepted(batch, wished, info.key)
-        refused = {error.index for error in errors}
-        places = [index for index in range(batch.num_rows) if index not in refused]
+        put = partial(self._put, info, merge=merge, ttl=ttl)
         try:
-            bad = self._put(info, rows, merge=merge, ttl=ttl)
+            return upserted(batch, info.schema, info.key, put, merge=merge)
         except ConfigError:
             self._catalog.forget(table)
             raise
-        errors += [
-            RowError(places[i], row_key(rows, info.key, i), "SchemaMismatch", message)
-            for i, message in bad.items()
-        ]
-        return WriteReport(rows.num_rows - len(bad), sorted(errors, key=lambda one: one.index))
 
     def _put(self, info: TableInfo, rows: pa.RecordBatch, *, merge: bool, ttl: float | None) -> Bad:
         """Row → why it is not in, for each that is not."""

@@ -13,17 +13,17 @@ from functools import partial
 
 import pyarrow as pa
 
-from forebay_workloads.codecs.fit import row_key
 from forebay_workloads.errors import ConfigError, DataError, RetryableError
 from forebay_workloads.stores import checks
-from forebay_workloads.stores.base import RowError, WriteReport
+from forebay_workloads.stores.base import WriteReport
 from forebay_workloads.stores.dynamodb_catalog import Catalog, TableInfo
 from forebay_workloads.stores.dynamodb_connection import Connection
 from forebay_workloads.stores.dynamodb_rows import Bad, items_of, keys_of, name_of, updates
 from forebay_workloads.stores.dynamodb_ttl import end_of, ready
 from forebay_workloads.stores.dynamodb_values import Item, Value
+from forebay_workloads.stores.known import holding
 from forebay_workloads.stores.pauses import pauses
-from forebay_workloads.stores.rows import accepted
+from forebay_workloads.stores.rows import upserted
 
 PUTS = 25  # of one request
 PATIENCE = 12  # attempts without any progress, with at most 5 s between them
@@ -55,30 +55,15 @@ class Writes:
         ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; rows without a whole key, or that do not fit, are named."""
-        info = self._known(table, batch)
+        info = holding(self._catalog, table, batch.schema)
         info.checked_key(key)
         if merge:
             info = self._catalog.widen(info, batch.schema)
         checks.known_columns(table, batch.schema, info.schema)
         if ttl is not None:
             info = ready(self._connection, self._catalog, info)
-        wished = [f for f in info.schema if not merge or f.name in batch.schema.names]
-        rows, errors = accepted(batch, wished, info.key)
-        refused = {error.index for error in errors}
-        places = [index for index in range(batch.num_rows) if index not in refused]
-        bad = self._put(info, rows, merge=merge, ttl=ttl)
-        errors += [
-            RowError(places[i], row_key(rows, info.key, i), "SchemaMismatch", message)
-            for i, message in bad.items()
-        ]
-        return WriteReport(rows.num_rows - len(bad), sorted(errors, key=lambda one: one.index))
-
-    def _known(self, table: str, batch: pa.RecordBatch) -> TableInfo:
-        """As it was seen last, unless it lacks a column then."""
-        info = self._catalog.remembered(table)
-        if set(batch.schema.names) <= set(info.schema.names):
-            return info
-        return self._catalog.info(table)
+        put = partial(self._put, info, merge=merge, ttl=ttl)
+        return upserted(batch, info.schema, info.key, put, merge=merge)
 
     def _put(self, info: TableInfo, rows: pa.RecordBatch, *, merge: bool, ttl: float | None) -> Bad:
         """Row → why it is not in, for each that is not."""

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +27,7 @@ from forebay_workloads.errors import ConfigError, DataError
 from forebay_workloads.stores import checks, embedded_ends
 from forebay_workloads.stores.base import Row, Snapshot, Split, WriteReport
 from forebay_workloads.stores.embedded_ends import ENDS
-from forebay_workloads.stores.rows import accepted
+from forebay_workloads.stores.rows import upserted
 from forebay_workloads.stores.sqlite import Database, quote
 
 ROW = "_forebay_row"  # the column that numbers the rows: 1, 2, 3 …
@@ -171,12 +172,22 @@ class Tables:
             if merge:
                 info = self._widen(connection, info, batch.schema)
             checks.known_columns(table, batch.schema, info.schema)
-            fields = [f for f in info.schema if not merge or f.name in batch.schema.names]
-            rows, errors = accepted(batch, fields, info.key, _held)
-            if rows.num_rows:
-                self._upsert(connection, info, rows)
-                self._end(connection, info, rows, merge=merge, ttl=ttl)
-        return WriteReport(rows.num_rows, errors)
+            put = partial(self._put, connection, info, merge=merge, ttl=ttl)
+            return upserted(batch, info.schema, info.key, put, merge=merge, held=_held)
+
+    def _put(
+        self,
+        connection: sqlite3.Connection,
+        info: TableInfo,
+        rows: pa.RecordBatch,
+        *,
+        merge: bool,
+        ttl: float | None,
+    ) -> dict[int, str]:
+        """Those that could not be kept are left out already."""
+        self._upsert(connection, info, rows)
+        self._end(connection, info, rows, merge=merge, ttl=ttl)
+        return {}
 
     def _upsert(
         self, connection: sqlite3.Connection, info: TableInfo, rows: pa.RecordBatch

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from forebay_workloads.errors import ConfigError, DataError, RetryableError, cut
 from forebay_workloads.stores import checks
 from forebay_workloads.stores.base import WriteReport
 from forebay_workloads.stores.file_tree import Tree, guarded
-from forebay_workloads.stores.rows import accepted
+from forebay_workloads.stores.rows import upserted
 
 MANIFEST = "_table.json"
 PART_ROWS = 131_072  # a part is filled up to this by later writes
@@ -137,10 +138,12 @@ class FileTables:
             manifest = self._found(table)
             checks.same_key(table, key, manifest.key)
             checks.known_columns(table, batch.schema, manifest.schema)
-            rows, errors = accepted(batch, list(manifest.schema), key)
-            if rows.num_rows:
-                self._apply(table, manifest, rows)
-        return WriteReport(rows.num_rows, errors)
+            return upserted(batch, manifest.schema, key, partial(self._put, table, manifest))
+
+    def _put(self, table: str, manifest: Manifest, rows: pa.RecordBatch) -> dict[int, str]:
+        """Those that could not be kept are left out already."""
+        self._apply(table, manifest, rows)
+        return {}
 
     def _found(self, table: str) -> Manifest:
         manifest = self.manifest(table)

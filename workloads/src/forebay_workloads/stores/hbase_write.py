@@ -11,21 +11,22 @@ import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from forebay_workloads.codecs.fit import row_key
-from forebay_workloads.errors import DataError, RetryableError
+from forebay_workloads.errors import DataError, RetryableError, StageError
 from forebay_workloads.stores import checks
-from forebay_workloads.stores.base import RowError, WriteReport
+from forebay_workloads.stores.base import WriteReport
 from forebay_workloads.stores.hbase_catalog import Catalog, TableInfo
 from forebay_workloads.stores.hbase_cells import NULL, Cell, encoded
 from forebay_workloads.stores.hbase_connection import Connection
 from forebay_workloads.stores.hbase_errors import idl, said
 from forebay_workloads.stores.hbase_keys import Bad, names_of
 from forebay_workloads.stores.hbase_names import ROW
-from forebay_workloads.stores.rows import accepted
+from forebay_workloads.stores.known import holding
+from forebay_workloads.stores.rows import upserted
 
 REQUEST_ROWS, REQUEST_BYTES = 500, 1 << 20
 AT_ONCE = 4  # requests in flight
@@ -50,27 +51,17 @@ class Writes:
         ttl: float | None = None,
     ) -> WriteReport:
         """Upserts by key; rows without a whole key, or that do not fit, are named."""
-        info = self._catalog.remembered(table)
-        if not set(batch.schema.names) <= set(info.schema.names):
-            info = self._catalog.info(table)
+        info = holding(self._catalog, table, batch.schema)
         info.checked_key(key)
         if merge:
             info = self._catalog.widen(info, batch.schema)
         checks.known_columns(table, batch.schema, info.schema)
-        wished = [f for f in info.schema if not merge or f.name in batch.schema.names]
-        rows, errors = accepted(batch, wished, info.key)
-        refused = {error.index for error in errors}
-        places = [index for index in range(batch.num_rows) if index not in refused]
+        put = partial(self._put, info, told=attributes(ttl))
         try:
-            bad = self._put(info, rows, attributes(ttl))
-        except Exception:
+            return upserted(batch, info.schema, info.key, put, merge=merge)
+        except StageError:
             self._catalog.forget(table)
             raise
-        errors += [
-            RowError(places[i], row_key(rows, info.key, i), "SchemaMismatch", message)
-            for i, message in bad.items()
-        ]
-        return WriteReport(rows.num_rows - len(bad), sorted(errors, key=lambda one: one.index))
 
     def _put(self, info: TableInfo, rows: pa.RecordBatch, told: Attributes) -> Bad:
         """Row → why it is not in, for each that is not."""

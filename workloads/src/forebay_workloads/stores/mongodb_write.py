@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import bson
@@ -18,10 +18,9 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
-from forebay_workloads.codecs.fit import row_key
 from forebay_workloads.errors import RetryableError, cut
 from forebay_workloads.stores import checks
-from forebay_workloads.stores.base import RowError, WriteReport
+from forebay_workloads.stores.base import WriteReport
 from forebay_workloads.stores.mongodb_catalog import Catalog, TableInfo
 from forebay_workloads.stores.mongodb_connection import CODEC, Connection, Document
 from forebay_workloads.stores.mongodb_errors import translated
@@ -34,7 +33,7 @@ from forebay_workloads.stores.mongodb_rows import (
 )
 from forebay_workloads.stores.mongodb_ttl import ending, ready
 from forebay_workloads.stores.mongodb_types import held
-from forebay_workloads.stores.rows import accepted
+from forebay_workloads.stores.rows import upserted
 
 DUPLICATE = 11000
 ATTEMPTS = (
@@ -103,19 +102,13 @@ class Writes:
         checks.known_columns(table, batch.schema, info.schema)
         if ttl is not None:
             info = ready(self._connection, self._catalog, info)
-        wished = [f for f in info.schema if not merge or f.name in batch.schema.names]
-        rows, errors = accepted(batch, wished, info.key, held)
-        refused = {error.index for error in errors}
-        places = [index for index in range(batch.num_rows) if index not in refused]
-        bad = self._put(info, rows if ttl is None else ending(rows, ttl), merge=merge)
-        errors += [
-            RowError(places[i], row_key(rows, info.key, i), "SchemaMismatch", message)
-            for i, message in bad.items()
-        ]
-        return WriteReport(rows.num_rows - len(bad), sorted(errors, key=lambda one: one.index))
+        put = partial(self._put, info, merge=merge, ttl=ttl)
+        return upserted(batch, info.schema, info.key, put, merge=merge, held=held)
 
-    def _put(self, info: TableInfo, rows: pa.RecordBatch, *, merge: bool) -> Bad:
+    def _put(self, info: TableInfo, rows: pa.RecordBatch, *, merge: bool, ttl: float | None) -> Bad:
         """Row → why it is not in, for each that is not."""
+        if ttl is not None:
+            rows = ending(rows, ttl)
         documents, bad = changes_of(info, rows) if merge else documents_of(info, rows)
         upserts = Upserts(info, rows, documents, merge)
         if info.ids:
