@@ -12,9 +12,12 @@ is wrong, where (file, row, column, field path) and what would cure it. No secre
 
 from __future__ import annotations
 
+import errno
+
 from forebay_workloads.contract import EXIT_CONFIG, EXIT_DATA, EXIT_PEER, EXIT_RETRY
 
 MESSAGE_LIMIT = 1024  # characters; conditions and events carry messages, they are no logs
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the quota, the limit of one file
 
 
 class StageError(Exception):

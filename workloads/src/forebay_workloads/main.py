@@ -7,7 +7,6 @@ message, says what was done or what is wrong. Nothing is decided here about a st
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib
 import os
 import signal
@@ -19,7 +18,14 @@ from typing import NoReturn
 
 from forebay_workloads import contract
 from forebay_workloads.contract import Result, StageDocument
-from forebay_workloads.errors import ConfigError, DataError, RetryableError, StageError, cut
+from forebay_workloads.errors import (
+    NO_SPACE,
+    ConfigError,
+    DataError,
+    RetryableError,
+    StageError,
+    cut,
+)
 from forebay_workloads.recipes.base import Preempted
 from forebay_workloads.stage import Stage
 from forebay_workloads.termination import leave
@@ -73,7 +79,7 @@ def _stop_on_sigterm() -> threading.Event:
 def _full(error: BaseException | None) -> bool:
     """Whether a full disk is behind this error, however deep."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -36,9 +36,10 @@ def run(stage: Stage) -> Result:
 
 def _sweep(stage: Stage) -> None:
     """The working files of runs that are gone. A store that does not let them go spoils no report."""
+    if stage.doc.living is None:
+        return
     try:
-        files = RunFiles(stage.store(stage.doc.workspace), stage.doc.run)
-        gone = files.sweep(stage.doc.living or ()) if stage.doc.living is not None else 0
+        gone = RunFiles(stage.store(stage.doc.workspace), stage.doc.run).sweep(stage.doc.living)
     except StageError as error:
         stage.log(f"report: the working files of earlier runs stay for now: {error.message}")
         return

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import errno
 import json
 import os
 import posixpath
@@ -22,11 +21,18 @@ from typing import Any, BinaryIO, cast
 
 from fsspec.core import url_to_fs
 
-from forebay_workloads.errors import ConfigError, DataError, RetryableError, StageError, cut
+from forebay_workloads.errors import (
+    NO_SPACE,
+    ConfigError,
+    DataError,
+    RetryableError,
+    StageError,
+    cut,
+)
 
 HIDDEN = (".", "_")  # names that start so are bookkeeping, never data
+OPENINGS = 3  # of a new file, while others prune its folder
 SPARE_SECONDS = 3_600  # a spare file this old has no writer any more
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the quota, the limit of one file
 STAMP_FIELDS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
 
 
@@ -253,12 +259,11 @@ class Tree:
 
     def _opened(self, full: str) -> Any:
         """A new file to write, with the folders that it needs."""
-        try:
+        for _ in range(OPENINGS):
             self.fs.makedirs(posixpath.dirname(full), exist_ok=True)
-            return self.fs.open(full, "wb")
-        except FileNotFoundError:  # another process pruned the folder in between
-            self.fs.makedirs(posixpath.dirname(full), exist_ok=True)
-            return self.fs.open(full, "wb")
+            with contextlib.suppress(FileNotFoundError):  # another process pruned the folder
+                return self.fs.open(full, "wb")
+        return self.fs.open(full, "wb")
 
     def sweep(self, path: str) -> None:
         """Removes what killed writers of `path` left."""
