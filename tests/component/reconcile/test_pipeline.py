@@ -190,6 +190,25 @@ async def test_a_finished_run_goes_when_its_time_is_over_and_its_children_follow
     assert "ingest" not in {cluster.stage_of(j) for j in await cluster.kube.list(JOB)}
 
 
+async def test_while_a_run_goes_on_the_pipeline_shows_its_stage_and_that_another_one_waits(
+    cluster,
+):
+    cluster.ends["ingest"] = None
+    await cluster.apply(*small())
+    reconciler = cluster.reconciler()
+    await until(cluster, reconciler, "ingest")
+    await rounds(cluster, reconciler, 2)
+    status = (await cluster.one(PIPELINE))["status"]
+    assert status["progress"] == {"text": "ingest", "step": "ingest"}
+    (run,) = status["active"]
+    asked = small()[2]
+    asked["metadata"]["annotations"] = {"forebay.dev/run": "again"}
+    await cluster.apply(asked)
+    await rounds(cluster, reconciler, 2)
+    ready = condition(await cluster.one(PIPELINE), "Ready")
+    assert ready["message"].endswith(f"the run by annotation again starts when {run} is finished")
+
+
 async def reports(cluster):
     maps = await cluster.kube.list(CONFIG_MAP)
     documents = [StageDocument.from_json(one["data"]["stage.json"]) for one in maps]

@@ -82,6 +82,12 @@ def test_the_end_of_a_pod_has_a_reason_and_its_own_words(found, reason, said):
     assert said in end.message
 
 
+def test_of_a_container_without_memory_the_limit_is_told_where_the_cluster_knows_it():
+    died = over(137, reason="OOMKilled")
+    died["status"]["containerStatuses"][0]["resources"] = {"limits": {"memory": "64Mi"}}
+    assert podstate.ended(died, {}).message.endswith("podTemplate.resources. It was 64Mi.")
+
+
 def test_log_lines_of_the_pod_come_before_what_its_message_says():
     assert podstate.ended(over(1, "short"), {"p": "the log\n"}).message.endswith("the log")
     assert podstate.ended(pod(), {}) is None

@@ -29,7 +29,7 @@ _JOB_SPEC = ("suspend", "parallelism", "completions", "completionMode", "backoff
 _POD_SPEC = ("nodeName",)
 _POD_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses", "startTime")
 _CONDITION = ("type", "status", "reason", "message")
-_CONTAINER = ("name", "image", "ready", "restartCount", "state", "lastState")
+_CONTAINER = ("name", "image", "ready", "restartCount", "state", "lastState", "resources")
 _DIGEST = 16  # hexadecimal digits
 
 

@@ -140,6 +140,8 @@ def _summary(draft: Draft, conditions: Conditions) -> None:
         reason = Reason.Running if good else found.get("reason") or Reason.Progressing
         hindered = found.get("message") if found.get("status") == "False" else None
         said = f"run {name}: {hindered}" if hindered else f"run {name} is active"
+        if draft.held is not None:
+            said = f"{said}; {draft.held[1]}"
         conditions.reconciling(reason, said, ready=good)
     elif draft.held is not None:
         conditions.ready(*draft.held)

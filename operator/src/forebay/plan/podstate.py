@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from forebay.api.reasons import Reason
@@ -109,12 +109,19 @@ def ended(pod: Obj, log_tail: Mapping[str, str]) -> Ended | None:
         state = entry.get("state") or {}
         over = state.get("terminated") or (entry.get("lastState") or {}).get("terminated")
         if over:
-            return _terminated(over, log_tail.get(pod["metadata"]["name"], ""))
+            found = _terminated(over, log_tail.get(pod["metadata"]["name"], ""))
+            return _with_limit(found, entry) if found.reason == Reason.OOMKilled else found
     status = pod.get("status") or {}
     if phase(pod) == "Failed":  # evicted before its container could say anything
         text = status.get("message") or status.get("reason") or "the pod failed"
         return Ended(-1, None, Reason.ExitCode, text)
     return None
+
+
+def _with_limit(found: Ended, container: Obj) -> Ended:
+    """Which limit it was, where the cluster says it of its containers (Kubernetes 1.33)."""
+    limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+    return replace(found, message=f"{found.message} It was {limit}.") if limit else found
 
 
 def _terminated(over: Mapping[str, Any], tail: str) -> Ended:

@@ -60,6 +60,7 @@ def paused(draft: Draft) -> dict[str, Any]:
 
 
 def _progress(draft: Draft) -> dict[str, Any] | None:
+    """What the stage told last; until it tells something, which stage it is."""
     now = stages.current(draft.stages)
     progress = draft.view.observed.progress
     if now is None or now.state == stages.PENDING:
@@ -67,7 +68,8 @@ def _progress(draft: Draft) -> dict[str, Any] | None:
     if progress is not None and progress.step == now.name:
         return progress_status(progress, draft.now)
     before: dict[str, Any] | None = draft.view.status.get("progress")
-    return before if before and before.get("step") == now.name else None
+    known = before is not None and before.get("step") == now.name
+    return before if known else {"text": now.name, "step": now.name}
 
 
 def _conditions(draft: Draft, word: str) -> Conditions:
