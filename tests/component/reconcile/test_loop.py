@@ -315,9 +315,9 @@ async def test_progress_reaches_the_status_at_its_own_pace(cluster, running):
                 "train", percent=20.0 * epoch, eta_seconds=90, epoch=epoch, metrics={"loss": 0.5}
             ),
         )
-    await asyncio.sleep(0.15)
-    await reconciler.idle()
-    progress = (await cluster.run_object())["status"]["progress"]
+    async with asyncio.timeout(30):
+        while (progress := (await cluster.run_object())["status"]["progress"])["text"] == "train":
+            await asyncio.sleep(0.02)
     assert (progress["percent"], progress["text"]) == (80, "80% train 1m")
     assert progress["metrics"] == [{"name": "loss", "value": "0.5"}]
     assert board.get("shop", run.name).epoch == 4

@@ -148,6 +148,7 @@ def progressing(percent, at, **more):
         (progressing(1, "2026-01-31T11:59:58Z"), progressing(2, "2026-01-31T12:00:00Z"), 3.0),
         (progressing(1, "2026-01-31T11:59:50Z"), progressing(2, "2026-01-31T12:00:00Z"), 0.0),
         ({"phase": "Running"}, progressing(2, "2026-01-31T12:00:00Z"), 0.0),
+        ({"phase": "Running", "progress": {"text": "train"}}, progressing(2, "2026-01-31T12:00:00Z"), 0.0),
         ({"ingest": {"lag": 1, "lastUpdate": "2026-01-31T11:59:58Z"}}, {"ingest": {"lag": 2}}, 3.0),
         (progressing(1, "2026-01-31T11:59:58Z"), progressing(2, "2026-01-31T12:00:00Z", metrics={"a": "1"}), 0.0),
     ],

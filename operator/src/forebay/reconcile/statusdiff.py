@@ -28,7 +28,8 @@ def _pace(before: Status, after: Status, now: datetime, interval: float) -> floa
     """As above, for one block of numbers that move all the time."""
     if _without(before, "lastUpdate") == _without(after, "lastUpdate"):
         return None
-    return max(0.0, interval - seconds_since(before.get("lastUpdate"), now)) if before else 0.0
+    last = before.get("lastUpdate")
+    return max(0.0, interval - seconds_since(last, now)) if last else 0.0
 
 
 def _core(status: Status) -> dict[str, Any]:
