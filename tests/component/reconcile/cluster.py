@@ -17,7 +17,7 @@ from forebay.kube.port import (
     RUN,
     Ref,
 )
-from forebay.manifests.labels import MODEL, OWNER_KIND, OWNER_UID, STAGE_NAME
+from forebay.manifests.labels import FEED, MODEL, OWNER_KIND, OWNER_UID, STAGE_NAME
 from forebay.reconcile.loop import Reconciler
 from forebay.settings import Settings
 from forebay_workloads.contract import Result
@@ -223,7 +223,7 @@ class Remembering(Cluster):
     """The same with the operator's memory in between, which hears of a round when the next one begins."""
 
     def reconciler(self, kube=None):
-        self.cached = CachedKube(Pages(kube or self.kube), WATCHED, (OWNER_UID, MODEL))
+        self.cached = CachedKube(Pages(kube or self.kube), WATCHED, (OWNER_UID, MODEL, FEED))
         self.events, self.pumps = [], []
         return super().reconciler(self.cached)
 

@@ -39,7 +39,7 @@ def reconciler(cluster):
 async def rounds(cluster, reconciler, count=3):
     for _ in range(count):
         await cluster.round(reconciler)
-    return await cluster.one(PIPELINE)
+    return await cluster.one(PIPELINE, "movies")
 
 
 async def start_pod(cluster, state=None):
@@ -270,3 +270,47 @@ async def test_F11_a_new_operator_leaves_a_stream_as_it_stood_until_it_hears_of_
     assert condition(seen, "Ready")["status"] == "True"
     assert seen["status"]["ingest"]["lag"] == 1
     assert len(await cluster.kube.list(POD)) >= 1
+
+
+async def test_F66_of_two_pipelines_that_read_one_topic_in_one_group_the_second_is_told(
+    cluster, reconciler
+):
+    *stores, first = streaming(ingest={"from": {**STREAM["from"], "group": "fraud"}})
+    second = own("NoSQLPipeline", "copy", first["spec"])
+    await cluster.apply(*stores, first)
+    await rounds(cluster, reconciler)
+    await cluster.apply(second)
+    await rounds(cluster, reconciler)
+    told = {obj["metadata"]["name"]: obj for obj in await cluster.kube.list(PIPELINE)}
+    assert condition(told["movies"], "Ingesting")["reason"] == "Pending", "its pod is to come"
+    found = condition(told["copy"], "Ingesting")
+    assert (found["status"], found["reason"]) == ("False", "NameConflict")
+    assert "NoSQLPipeline movies reads topic tx in group fraud already" in found["message"]
+    assert [d["metadata"]["name"] for d in await cluster.kube.list(K8S_DEPLOYMENT)] == [
+        "movies-ingest"
+    ]
+    await cluster.apply({**first, "spec": {**first["spec"], "suspend": True}})
+    await rounds(cluster, reconciler)
+    replicas = {
+        d["metadata"]["name"]: d["spec"]["replicas"]
+        for d in await cluster.kube.list(K8S_DEPLOYMENT)
+    }
+    assert replicas == {"movies-ingest": 0, "copy-ingest": 1}
+
+
+async def test_pipelines_that_read_one_topic_in_groups_of_their_own_are_left_alone(
+    cluster, reconciler
+):
+    *stores, first = streaming()
+    await cluster.apply(*stores, first, own("NoSQLPipeline", "copy", first["spec"]))
+    await rounds(cluster, reconciler)
+    assert len(await cluster.kube.list(K8S_DEPLOYMENT)) == 2
+
+
+async def test_F66_two_that_come_at_once_end_as_one(cluster, reconciler):
+    *stores, first = streaming(ingest={"from": {**STREAM["from"], "group": "fraud"}})
+    await cluster.apply(*stores, first, own("NoSQLPipeline", "copy", first["spec"]))
+    await rounds(cluster, reconciler, 4)
+    assert len(await cluster.kube.list(K8S_DEPLOYMENT)) == 1
+    told = [condition(obj, "Ingesting")["reason"] for obj in await cluster.kube.list(PIPELINE)]
+    assert sorted(told) == ["NameConflict", "Pending"]

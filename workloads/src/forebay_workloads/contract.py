@@ -102,6 +102,11 @@ class RunRef:
     created: str = ""  # RFC 3339, UTC
 
 
+def consumer_group(source: Mapping[str, Any], namespace: str, pipeline: str) -> str:
+    """The group in which an ingest reads its topic: `source` is `ingest.from`."""
+    return source.get("group") or f"{namespace}.{pipeline}"
+
+
 def run_prefix(uid: str) -> str:
     """Where a run's blobs live in a workspace store: a key prefix, never shared by two runs."""
     return f"runs/{uid}"

@@ -22,7 +22,7 @@ from forebay.kube.cached import CachedKube, Source
 from forebay.kube.cluster import ClusterKube
 from forebay.kube.port import Obj
 from forebay.kube.resync import Resync
-from forebay.manifests.labels import MODEL, OWNER_UID
+from forebay.manifests.labels import FEED, MODEL, OWNER_UID
 from forebay.metrics import ReconcileMetrics
 from forebay.reconcile.loop import Reconciler
 from forebay.reconcile.recorder import Beside
@@ -43,7 +43,7 @@ class Process:
         metrics: ReconcileMetrics | None = None,
         start: Prepared | None = None,
     ) -> None:
-        self._kube = CachedKube(source, WATCHED, (OWNER_UID, MODEL), namespaces)
+        self._kube = CachedKube(source, WATCHED, (OWNER_UID, MODEL, FEED), namespaces)
         self._metrics = metrics or ReconcileMetrics()
         self._port = environment.metrics_port
         self._server: tuple[Any, Any] | None = None

@@ -14,12 +14,12 @@ from forebay.kube.port import Obj
 from forebay.manifests import progress
 from forebay.manifests.configmap import config_map
 from forebay.manifests.deployment import SECRET_VERSIONS
-from forebay.manifests.labels import OWNER_UID, STAGE_NAME, child_meta
+from forebay.manifests.labels import FEED, OWNER_UID, STAGE_NAME, child_meta
 from forebay.manifests.names import child_name, short_hash
 from forebay.manifests.podspec import config_map_volume, container, pod_template
 from forebay.manifests.stores import store_ref, store_volumes
 from forebay.settings import Settings
-from forebay_workloads.contract import STAGE_FILE, RunRef, StageDocument
+from forebay_workloads.contract import STAGE_FILE, RunRef, StageDocument, consumer_group
 
 STREAM = "stream"  # the stage
 CONTAINER = "stage"
@@ -37,6 +37,13 @@ def is_stream(pipeline: Obj) -> bool:
 def ingest_name(pipeline: Obj) -> str:
     """The Deployment's name."""
     return child_name(pipeline["metadata"]["name"], "ingest")
+
+
+def feed(pipeline: Obj) -> str:
+    """What a stream reads, as a label's value: two Deployments of one value would take partitions from each other."""
+    meta, source = pipeline["metadata"], pipeline["spec"]["ingest"]["from"]
+    group = consumer_group(source, meta.get("namespace", "default"), meta["name"])
+    return short_hash(source["storeRef"]["name"], source["topic"], group)
 
 
 def ingest_config_map(pipeline: Obj, datastores: Mapping[str, Obj], settings: Settings) -> Obj:
@@ -65,7 +72,8 @@ def ingest_deployment(
     secret_versions: str = "",
 ) -> Obj:
     """The Deployment whose pod reads the document in the ConfigMap `config`."""
-    meta = child_meta(pipeline, ingest_name(pipeline), settings, labels={STAGE_NAME: STREAM})
+    labels = {STAGE_NAME: STREAM, FEED: feed(pipeline)}
+    meta = child_meta(pipeline, ingest_name(pipeline), settings, labels=labels)
     owned = {key: meta["labels"][key] for key in (STAGE_NAME, OWNER_UID)}
     return {
         "apiVersion": "apps/v1",

@@ -18,6 +18,7 @@ OWNER_UID = "forebay.dev/owner-uid"
 OWNER_KIND = "forebay.dev/owner-kind"
 OWNER_NAME = "forebay.dev/owner-name"
 STAGE_NAME = "forebay.dev/stage-name"  # which stage of a run a Job or Pod is
+FEED = "forebay.dev/feed"  # of a stream's Deployment: which topic it reads in which group
 MODEL = "forebay.dev/model"
 MODEL_VERSION = "forebay.dev/model-version"
 RUN_UID = "forebay.dev/run-uid"  # which run made a ModelVersion

@@ -118,7 +118,7 @@ def ended(pod: Obj, log_tail: Mapping[str, str]) -> Ended | None:
     return None
 
 
-def _with_limit(found: Ended, container: Obj) -> Ended:
+def _with_limit(found: Ended, container: Mapping[str, Any]) -> Ended:
     """Which limit it was, where the cluster says it of its containers (Kubernetes 1.33)."""
     limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
     return replace(found, message=f"{found.message} It was {limit}.") if limit else found

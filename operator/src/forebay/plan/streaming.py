@@ -16,11 +16,12 @@ from forebay.kube.port import DATASTORE, Obj, Ref
 from forebay.manifests.deployment import SECRET_VERSIONS
 from forebay.manifests.ingest_deployment import (
     STREAM,
+    feed,
     ingest_config_map,
     ingest_deployment,
     is_stream,
 )
-from forebay.manifests.labels import STAGE_NAME, is_child_of, labels_of
+from forebay.manifests.labels import FEED, OWNER_NAME, STAGE_NAME, is_child_of, labels_of
 from forebay.manifests.names import short_hash
 from forebay.manifests.stage_document import store_names
 from forebay.plan import podstate, refusal
@@ -29,7 +30,7 @@ from forebay.plan.secrets import missing_secret, secret_versions
 from forebay.plan.times import seconds_since, stamp
 from forebay.plan.types import Observed
 from forebay.settings import Settings
-from forebay_workloads.contract import Progress
+from forebay_workloads.contract import Progress, consumer_group
 
 INGESTING = "Ingesting"
 LETTERS_TOLD = 600.0  # seconds that the last dead letter is spoken of
@@ -71,6 +72,8 @@ def streaming(observed: Observed, settings: Settings) -> Streaming | None:
             reason=Reason.ReferenceMissing, message=f"DataStore {missing} does not exist"
         )
     deployment = next((c for c in made if c["kind"] == "Deployment"), None)
+    if rival := _rival(observed, deployment):
+        return Streaming(delete=tuple(map(Ref.of, made)), reason=Reason.NameConflict, message=rival)
     versions = _versions(observed, stores.values(), deployment)
     apply = _children(observed, stores, versions, settings)
     kept = {apply[0]["metadata"]["name"], *(_mounted(deployment) if deployment else ())}
@@ -78,6 +81,36 @@ def streaming(observed: Observed, settings: Settings) -> Streaming | None:
     ingest = _ingest(observed)
     running, reason, message = _state(observed, mine, deployment, ingest)
     return Streaming(apply, tuple(map(Ref.of, delete)), ingest, running, reason, message)
+
+
+def _rival(observed: Observed, mine: Obj | None) -> str | None:
+    """What is wrong where another pipeline reads the topic in this group already; the first one stays."""
+    pipeline = observed.object
+    if pipeline["spec"].get("suspend"):
+        return None
+    wanted = feed(pipeline)
+    running = [
+        one
+        for one in (*observed.related.values(), mine)
+        if one is not None
+        and labels_of(one).get(FEED) == wanted
+        and one["spec"].get("replicas")
+        and not one["metadata"].get("deletionTimestamp")
+    ]
+    first = min(running, key=_age, default=None)
+    if first is None or is_child_of(first, pipeline):
+        return None
+    source = pipeline["spec"]["ingest"]["from"]
+    meta = pipeline["metadata"]
+    group = consumer_group(source, meta.get("namespace", "default"), meta["name"])
+    return (
+        f"NoSQLPipeline {labels_of(first)[OWNER_NAME]} reads topic {source['topic']} in group {group} already: "
+        "each would get a part of the records. Give ingest.from.group another name, or suspend one of them"
+    )
+
+
+def _age(obj: Obj) -> tuple[str, str]:
+    return obj["metadata"].get("creationTimestamp", ""), obj["metadata"].get("uid", "")
 
 
 def _stores(observed: Observed) -> tuple[dict[str, Obj], str | None]:

@@ -31,9 +31,9 @@ from forebay.kube.port import (
     kind_of,
 )
 from forebay.manifests.claim import claim_ref
-from forebay.manifests.ingest_deployment import is_stream
+from forebay.manifests.ingest_deployment import feed, is_stream
 from forebay.manifests.job import job_name
-from forebay.manifests.labels import MODEL, OWNER_UID, labels_of
+from forebay.manifests.labels import FEED, MODEL, OWNER_UID, labels_of
 from forebay.manifests.nodes import node_count
 from forebay.manifests.stage_document import store_names
 from forebay.manifests.stores import secret_names
@@ -121,6 +121,8 @@ def _secrets(store: Obj, namespace: str) -> Iterator[Need]:
 def _pipeline(obj: Obj, namespace: str) -> Iterator[Need]:
     for name in store_names(obj["spec"]):
         yield Ref(DATASTORE, namespace, name)
+    if is_stream(obj):
+        yield Select(K8S_DEPLOYMENT, namespace, ((FEED, feed(obj)),))
 
 
 def _run(obj: Obj, namespace: str) -> Iterator[Need]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from forebay_workloads.codecs.decoded import Codec
 from forebay_workloads.codecs.records import codec
+from forebay_workloads.contract import consumer_group
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.ingest.drift import EVOLVE, Policy
 from forebay_workloads.lifetime import lifetime
@@ -68,7 +69,7 @@ class Feed:
         return cls(
             source=source,
             topic=origin["topic"],
-            group=origin.get("group") or f"{stage.doc.run.namespace}.{stage.doc.run.pipeline}",
+            group=consumer_group(origin, stage.doc.run.namespace, stage.doc.run.pipeline),
             codec=codec(
                 origin.get("format") or "json",
                 SchemaRegistry.of(stage.ref(source)),
