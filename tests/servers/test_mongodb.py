@@ -303,7 +303,9 @@ def test_an_online_read_keeps_its_deadline_where_no_server_answers(adapter):
 def test_a_probe_says_what_the_server_is(store):  # noqa: F811
     probe = store.probe()
     assert probe.server_version.startswith("MongoDB ")
-    assert set(probe.detail) == {"replicaSet", "sharded"}
+    assert set(probe.detail) == {"replicaSet", "sharded", "snapshot"}
+    pins = probe.detail["replicaSet"] or probe.detail["sharded"]
+    assert probe.detail["snapshot"] == ("Pinned" if pins else "None")
 
 
 def test_an_online_read_keeps_its_deadline_where_nothing_answers(adapter):

@@ -57,6 +57,19 @@ async def test_F23_a_stage_that_fails_says_why_in_run_and_pipeline(cluster, end,
     assert pipeline["status"]["phase"] == "Failed"
 
 
+async def test_what_a_store_cannot_do_fails_the_run_before_anything_is_started(cluster):
+    able = {"capabilities": ["blobs", "tables"]}
+    cluster.ends["probe"] = Result(detail=able)
+    sink = {"storeRef": {"name": "local"}, "table": "recommendations", "ttl": "90d"}
+    await cluster.apply(*world(predict={"to": sink}))
+    await cluster.settle(cluster.reconciler())
+    run = await cluster.run_object()
+    found = stages(run)["ingest"]
+    assert (run["status"]["phase"], found["reason"]) == ("Failed", "FieldNotSupportedInMode")
+    assert found["message"] == "predict.to.ttl: DataStore local cannot forget rows by age"
+    assert set(cluster.started) <= {"probe", "report"}
+
+
 async def test_the_last_log_lines_of_a_failed_pod_are_in_the_message(cluster):
     cluster.ends["ingest"] = None
     await cluster.apply(*world())

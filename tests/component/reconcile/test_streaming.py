@@ -314,3 +314,15 @@ async def test_F66_two_that_come_at_once_end_as_one(cluster, reconciler):
     assert len(await cluster.kube.list(K8S_DEPLOYMENT)) == 1
     told = [condition(obj, "Ingesting")["reason"] for obj in await cluster.kube.list(PIPELINE)]
     assert sorted(told) == ["NameConflict", "Pending"]
+
+
+async def test_a_stream_into_a_store_that_cannot_do_what_is_asked_is_not_started(
+    cluster, reconciler
+):
+    cluster.ends["probe"] = Result(detail={"capabilities": ["tables"]})
+    await cluster.apply(*streaming(ingest={"to": {**STREAM["to"], "ttl": "1h"}}))
+    seen = await rounds(cluster, reconciler, 6)
+    found = condition(seen, "Ingesting")
+    assert (found["status"], found["reason"]) == ("False", "FieldNotSupportedInMode")
+    assert found["message"] == "ingest.to.ttl: DataStore local cannot forget rows by age"
+    assert await cluster.kube.list(K8S_DEPLOYMENT) == []

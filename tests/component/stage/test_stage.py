@@ -75,10 +75,13 @@ def test_a_stage_that_succeeds_leaves_its_result_and_exit_code_zero(root):
     assert Progress.from_json(lines[-1]).rows == 2
 
 
-def test_a_probe_leaves_the_version_of_the_server(root):
+def test_a_probe_leaves_the_version_of_the_server_and_what_it_can(root):
     write(root, "probe")
     assert main.main() == contract.EXIT_OK
-    assert left(root).detail["serverVersion"].startswith("SQLite 3.")
+    found = left(root).detail
+    assert found["serverVersion"].startswith("SQLite 3.")
+    assert found["snapshot"] == "Pinned"
+    assert found["capabilities"] == ["blobs", "documents", "tables", "ttl"]
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,17 @@ def test_a_good_probe_makes_the_store_ready_and_names_the_server():
     assert [(e.type, e.reason) for e in world.events] == [("Normal", "Ready")]
 
 
+def test_what_a_store_can_is_told_in_words_that_the_api_knows():
+    world = a_world()
+    world.step()
+    able = ["tables", "teleport", "ttl"]
+    finished(world, Result(detail={"snapshot": "Pinned", "capabilities": able}))
+    world.step()
+    assert (world.status["snapshot"], world.status["capabilities"]) == ("Pinned", ["tables", "ttl"])
+    world.step()
+    assert world.status["capabilities"] == ["tables", "ttl"], "it stays until the next probe"
+
+
 def test_a_good_probe_without_a_version_is_good():
     world = a_world()
     world.step()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from forebay.api.reasons import Reason
+from forebay.api.v1alpha1.datastore import Capability, Pin
 from forebay.kube.port import Obj, Ref
 from forebay.manifests.claim import claim_object, claim_of, claim_ref
 from forebay.manifests.labels import is_paused
@@ -125,14 +126,13 @@ def _with_job(
     return _written(observed, conditions, found, delete=stale, requeue_after=_CLEAN_UP)
 
 
-def _judge(store: Obj, conditions: Conditions, state: JobState) -> Mapping[str, str]:
+def _judge(store: Obj, conditions: Conditions, state: JobState) -> Mapping[str, Any]:
     """Sets the conditions from a finished probe; returns what else the status learns."""
     if state.phase == "Succeeded":
         conditions.set(REACHABLE, True, Reason.Reachable)
         conditions.set(AUTHENTICATED, True, Reason.Authenticated)
         conditions.ready(Reason.Ready)
-        version = state.result.detail.get("serverVersion") if state.result else None
-        return {"serverVersion": str(version)} if version else {}
+        return _found(state.result.detail) if state.result else {}
     reason, message = state.reason, state.message
     if reason == Reason.DeadlineExceeded:
         reason, message = _why_late(store)
@@ -149,6 +149,18 @@ def _judge(store: Obj, conditions: Conditions, state: JobState) -> Mapping[str, 
     else:
         conditions.reconciling(reason, message)
     return {}
+
+
+def _found(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """What a good probe tells. Words that the API does not know come from another version's image: not said."""
+    version, snapshot = detail.get("serverVersion"), detail.get("snapshot")
+    able = detail.get("capabilities")
+    known = {
+        "serverVersion": str(version) if version else None,
+        "snapshot": snapshot if snapshot in get_args(Pin) else None,
+        "capabilities": None if able is None else [w for w in able if w in get_args(Capability)],
+    }
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _why_late(store: Obj) -> tuple[str, str]:
@@ -252,7 +264,7 @@ def _written(
     store = observed.object
     kept = {
         name: value
-        for name in ("serverVersion", "lastProbeTime", "probeKey", "snapshot")
+        for name in ("serverVersion", "lastProbeTime", "probeKey", "snapshot", "capabilities")
         if (value := (store.get("status") or {}).get(name)) is not None
     }
     items = conditions.items()

@@ -27,6 +27,7 @@ from forebay.manifests.names import label_value
 from forebay.manifests.stage_document import stage_document, store_names, workspace_name
 from forebay.manifests.workload import stage_workload
 from forebay.plan import stages
+from forebay.plan.capable import lacking
 from forebay.plan.conditions import READY, STALLED, condition, is_current, is_true
 from forebay.plan.rundraft import SHORT, Draft
 from forebay.plan.runview import ACTIVE_DEADLINE, BACKOFF_LIMIT, REPORT_DEADLINE, RunView
@@ -105,6 +106,11 @@ def _store(name: str, store: Obj | None) -> Block | None:
     return Block(reason, f"DataStore {name}: {found.get('message') or 'not ready'}", final)
 
 
+def _capable(view: RunView, _record: StageRecord) -> Block | None:
+    text = lacking(view.spec, view.datastores)
+    return None if text is None else Block(Reason.FieldNotSupportedInMode, text, final=True)
+
+
 def _optional(view: RunView, record: StageRecord) -> Block | None:
     """Without its API a device cannot be claimed, and without its device the stage must not run."""
     accelerator = (view.spec.get(record.name) or {}).get("accelerator")
@@ -146,6 +152,7 @@ _CHECKS: tuple[Callable[[RunView, StageRecord], Block | None], ...] = (
     _optional,
     _names,
     _stores,
+    _capable,
 )
 
 

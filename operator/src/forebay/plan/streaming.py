@@ -25,6 +25,7 @@ from forebay.manifests.labels import FEED, OWNER_NAME, STAGE_NAME, is_child_of, 
 from forebay.manifests.names import short_hash
 from forebay.manifests.stage_document import store_names
 from forebay.plan import podstate, refusal
+from forebay.plan.capable import lacking
 from forebay.plan.conditions import condition
 from forebay.plan.secrets import missing_secret, secret_versions
 from forebay.plan.times import seconds_since, stamp
@@ -74,6 +75,10 @@ def streaming(observed: Observed, settings: Settings) -> Streaming | None:
     deployment = next((c for c in made if c["kind"] == "Deployment"), None)
     if rival := _rival(observed, deployment):
         return Streaming(delete=tuple(map(Ref.of, made)), reason=Reason.NameConflict, message=rival)
+    if lack := lacking(pipeline["spec"], stores):
+        return Streaming(
+            delete=tuple(map(Ref.of, made)), reason=Reason.FieldNotSupportedInMode, message=lack
+        )
     versions = _versions(observed, stores.values(), deployment)
     apply = _children(observed, stores, versions, settings)
     kept = {apply[0]["metadata"]["name"], *(_mounted(deployment) if deployment else ())}

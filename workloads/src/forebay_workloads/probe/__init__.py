@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
-from forebay_workloads import stores
+from dataclasses import asdict
+from typing import Any
+
 from forebay_workloads.contract import Result
 from forebay_workloads.errors import ConfigError
 from forebay_workloads.stage import Stage
-from forebay_workloads.stores.base import Probe
+from forebay_workloads.stores.base import Store
 
 
 def run(stage: Stage) -> Result:
-    """Probes each store of the document; `detail.serverVersion` is that of the workspace's store.
+    """Probes each store of the document; `detail` is about the workspace's store.
+
+    `serverVersion`, `snapshot` (the strongest pin) and `capabilities` (names of what it can) are always there.
 
     Raises:
         RetryableError: StoreUnreachable.
@@ -21,14 +25,20 @@ def run(stage: Stage) -> Result:
     """
     if not stage.doc.stores:
         raise ConfigError("ReferenceMissing", "the stage document names no DataStore to probe")
-    answers = {name: _asked(stage, name) for name in stage.doc.stores}
+    answers = {name: _asked(stage.store(name)) for name in stage.doc.stores}
     for name, answer in answers.items():
-        stage.log(f"{name}: {answer.server_version}")
+        stage.log(f"{name}: {answer['serverVersion']}")
     name = stage.doc.workspace if stage.doc.workspace in answers else next(iter(answers))
-    return Result(detail={"serverVersion": answers[name].server_version, **answers[name].detail})
+    return Result(detail=answers[name])
 
 
-def _asked(stage: Stage, name: str) -> Probe:
-    """A broker that holds no tables is asked as one."""
-    is_broker = stage.ref(name).type not in stores.ADAPTERS
-    return (stage.stream(name) if is_broker else stage.store(name)).probe()
+def _asked(store: Store) -> dict[str, Any]:
+    found = store.probe()
+    able = asdict(store.capabilities)
+    snapshot = able.pop("snapshot")
+    return {
+        "serverVersion": found.server_version,
+        "snapshot": snapshot,
+        "capabilities": sorted(name for name, there in able.items() if there),
+        **found.detail,  # a server may give less than its adapter could use
+    }

@@ -55,7 +55,8 @@ class MongoStore:
             built = self._connection.client.admin.command("buildInfo")
             self._connection.database.list_collection_names()
         sharded = hello.get("msg") == "isdbgrid"
-        detail = {"replicaSet": hello.get("setName"), "sharded": sharded}
+        pins = "Pinned" if sharded or hello.get("setName") else "None"
+        detail = {"replicaSet": hello.get("setName"), "sharded": sharded, "snapshot": pins}
         return Probe(f"MongoDB {built['version']}", detail)
 
     def schema(self, table: str) -> pa.Schema:

@@ -139,6 +139,10 @@ class DataStoreSpec(Block):
     ] = None
 
 
+Pin = Literal["Pinned", "Horizon", "None"]
+Capability = Literal["blobs", "documents", "tables", "ttl"]
+
+
 class DataStoreStatus(Status):
     """What the last probe found. Conditions: Ready, Reachable, Authenticated."""
 
@@ -151,8 +155,17 @@ class DataStoreStatus(Status):
         about("Hash of what was probed last: the spec and its Secrets' versions.", "k3wq7mza"),
     ] = None
     snapshot: Annotated[
-        Literal["Pinned", "Horizon", "None"] | None,
+        Pin | None,
         about("How strongly a read of this store can be pinned.", "Pinned"),
+    ] = None
+    capabilities: Annotated[
+        list[Capability] | None,
+        about(
+            "What the store can do for a pipeline: hold tables, artefacts in blobs, documents that get more "
+            "fields, rows that end by themselves.",
+            ["blobs", "tables"],
+            max_length=8,
+        ),
     ] = None
 
 
