@@ -219,7 +219,9 @@ def test_the_test_pod_is_of_the_operators_image_and_goes_when_it_succeeded():
 
 def test_the_pods_that_ingest_streams_have_a_monitor_of_their_own():
     _, monitor = o.of(EVERYTHING, "PodMonitor")
-    pipeline = own("NoSQLPipeline", "movies", {"ingest": {"mode": "stream"}}, uid="p")
+    source = {"storeRef": {"name": "kafka"}, "topic": "tx"}
+    ingest = {"mode": "stream", "from": source}
+    pipeline = own("NoSQLPipeline", "movies", {"ingest": ingest}, uid="p")
     made = ingest_deployment(pipeline, [], "config", Settings(), replicas=1)["spec"]["template"]
     assert selects(monitor["spec"]["selector"]["matchLabels"], made["metadata"]["labels"])
     assert set(monitor["spec"]["podTargetLabels"]) <= made["metadata"]["labels"].keys()

@@ -26,6 +26,9 @@ STAGES: tuple[Stage, ...] = ("ingest", "preprocess", "train", "evaluate", "publi
 comes `report`, a Job again, also for a failed run. `probe` belongs to a DataStore, not to a run, and `stream`,
 the ingest that never ends, to a pipeline."""
 
+Pin = Literal["Pinned", "Horizon", "None"]  # how strongly a read of a store can be repeated
+Capability = Literal["blobs", "documents", "tables", "ttl"]  # what a probe says that a store can
+
 # Exit codes (sysexits.h where it has a name). podFailurePolicy is rendered from this table.
 EXIT_OK = 0
 EXIT_DATA = 65  # EX_DATAERR: the data is bad; a retry reads the same data

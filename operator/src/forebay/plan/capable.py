@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from forebay.kube.port import Obj
-from forebay.plan.unsupported import field_of
+from forebay.plan.fieldpath import field_of
 
 Stores = Mapping[str, Obj | None]
 

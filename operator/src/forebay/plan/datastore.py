@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any, get_args
 
 from forebay.api.reasons import Reason
-from forebay.api.v1alpha1.datastore import Capability, Pin
 from forebay.kube.port import Obj, Ref
 from forebay.manifests.claim import claim_object, claim_of, claim_ref
 from forebay.manifests.labels import is_paused
@@ -28,6 +27,7 @@ from forebay.plan.times import seconds_since
 from forebay.plan.types import Observed, Plan
 from forebay.plan.unsupported import unsupported
 from forebay.settings import Settings
+from forebay_workloads.contract import Capability, Pin
 
 REACHABLE, AUTHENTICATED = "Reachable", "Authenticated"
 TYPES = (REACHABLE, AUTHENTICATED, WARNING)

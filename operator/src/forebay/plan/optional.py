@@ -14,7 +14,8 @@ from forebay.api.reasons import Reason
 from forebay.kube.port import HTTP_ROUTE, RESOURCE_CLAIM_TEMPLATE, SCALED_OBJECT
 from forebay.manifests.autoscaler import CPU_PERCENT
 from forebay.manifests.queue import LOCAL_QUEUES
-from forebay.plan.unsupported import Spec, field_of, unsupported
+from forebay.plan.fieldpath import field_of
+from forebay.plan.unsupported import Spec, unsupported
 
 LOOK_AGAIN = 30.0  # seconds: what is installed is asked for as often
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from forebay.api.v1alpha1.flow import RECORD_BYTES
 from forebay.api.v1alpha1.modeldeployment import Batching
+from forebay.plan.fieldpath import field_of
 
 Spec = Mapping[str, Any]
 STAGES_WITH_PODS = ("ingest", "preprocess", "train", "evaluate", "publish", "predict")
@@ -135,13 +136,3 @@ def _found(rows: tuple[Row, ...], spec: Spec, plane: str) -> Iterator[str]:
         applies = (not row.planes or plane in row.planes) and not field_of(spec, row.unless)
         if applies and value is not None and row.used(value):
             yield f"spec.{row.field} is not supported here: {row.instead}"
-
-
-def field_of(spec: Spec, path: str) -> Any:
-    """The value of a field by its path; None when it is not set."""
-    node: Any = spec
-    for key in path.split("."):
-        if not isinstance(node, Mapping) or key not in node:
-            return None
-        node = node[key]
-    return node

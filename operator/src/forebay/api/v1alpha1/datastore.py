@@ -20,6 +20,7 @@ from forebay.api.v1alpha1.pods import PodTemplate
 from forebay.api.v1alpha1.refs import SecretKeyRef, SecretRef
 from forebay.api.v1alpha1.resource import Metadata, Resource
 from forebay.api.v1alpha1.scalars import Text, Timestamp
+from forebay_workloads.contract import Capability, Pin
 
 StoreType = Literal[
     "embedded", "cassandra", "mongodb", "couchbase", "dynamodb", "hbase", "kafka", "files"
@@ -137,10 +138,6 @@ class DataStoreSpec(Block):
             {"tolerations": [{"key": "ml", "operator": "Exists"}]},
         ),
     ] = None
-
-
-Pin = Literal["Pinned", "Horizon", "None"]
-Capability = Literal["blobs", "documents", "tables", "ttl"]
 
 
 class DataStoreStatus(Status):
