@@ -163,7 +163,7 @@ async def test_a_keeper_takes_over_what_is_served_and_steps_down_for_the_next_pl
     role, kept_by = lock.holder()
     try:
         assert role == KEEPER
-        assert await until(lambda: get(port)) == "up"
+        assert await get(port) == "up", "the hand-over ends when it is served again"
         assert world.pids() == [pid]
         async with world.running():
             await until(lambda: not alive(kept_by))

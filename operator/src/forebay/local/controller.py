@@ -28,6 +28,7 @@ class Controller(ABC):
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
         self._woken = asyncio.Event()
+        self.looked = asyncio.Event()  # set once every object was looked at
 
     @abstractmethod
     async def look(self, obj: Obj, pods: Sequence[Obj]) -> float | None:
@@ -51,6 +52,7 @@ class Controller(ABC):
         while True:
             self._woken.clear()
             again = await self.look_once()
+            self.looked.set()
             # Not wait_for: in Python 3.11 it can swallow a cancellation that meets the event.
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if again is None else max(again, 0.01)):

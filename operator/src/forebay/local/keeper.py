@@ -15,6 +15,7 @@ from pathlib import Path
 
 from forebay.errors import PlaneBusy
 from forebay.kube.embedded import EmbeddedKube
+from forebay.local.handover import READY
 from forebay.local.lock import KEEPER, RUNNER, PlaneLock
 from forebay.local.plane import Plane, settings_of
 from forebay.local.shutdown import shut_down
@@ -52,13 +53,16 @@ async def _stop_pods(folder: StateFolder) -> int:
         await kube.close()
 
 
-async def keep(state: Path) -> None:
-    """Runs the plane until it is asked to step down, or until nothing needs it."""
+async def keep(state: Path, ready: int) -> None:
+    """Runs the plane until it is asked to step down, or until nothing needs it; closes `ready` when it answers."""
     loop, ending = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
     async with Plane(state, role=KEEPER) as plane:
         await plane.hand_over()
+        await plane.answers()
+        os.write(ready, READY)
+        os.close(ready)
         while not ending.is_set() and await plane.needed():
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY):
@@ -69,8 +73,10 @@ def main() -> None:
     """The process's entry."""
     parser = argparse.ArgumentParser(prog="forebay.local.keeper")
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--ready", type=int, required=True, help="a file descriptor to write to")
+    asked = parser.parse_args()
     os.chdir("/")  # the folder that it was started in may go
-    asyncio.run(keep(parser.parse_args().state))
+    asyncio.run(keep(asked.state, asked.ready))
 
 
 if __name__ == "__main__":

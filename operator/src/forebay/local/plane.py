@@ -76,13 +76,14 @@ class Plane:
         except BaseException:
             self._lock.release()
             raise
+        self._services = ServiceProxy(self.kube)
         self._start(
             self.reconciler.run(),
             triggers.watch(self.kube, self.reconciler),
             Kubelet(self.kube, self.folder, self.board).run(),
             JobController(self.kube).run(),
             DeploymentController(self.kube).run(),
-            ServiceProxy(self.kube).run(),
+            self._services.run(),
             self._has_room(),
         )
         return self
@@ -152,6 +153,10 @@ class Plane:
             return True
         runs = await self.kube.list(RUN)
         return any((run.get("status") or {}).get("phase") not in _OVER for run in runs)
+
+    async def answers(self) -> None:
+        """Returns when the addresses of all Services are listened to."""
+        await self.watching(self._services.looked.wait())
 
     async def hand_over(self) -> None:
         """From now on leaving the plane leaves its processes to whoever takes the folder next."""
